@@ -1,0 +1,1 @@
+"""An Amazon-Forecast-compatible server that trains open models."""
