@@ -1,0 +1,139 @@
+"""What can be configured: environment variables, overridden by the command line.
+
+Every variable is named `FORECASTD_<FIELD>`; S3 is found through the standard AWS variables, which
+boto3 reads itself (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, credentials).
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from forecastd.errors import StartFailed
+
+DEFAULT_PORT = 8600
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one server and its workers run.
+
+    `quotas` replaces single default limits by "<Kind>.total" or "<Kind>.running" (None = no limit);
+    `bad_rows` says what an import does with a row that does not fit the schema: "fail" or "drop".
+    """
+
+    data_dir: Path = Path(".forecastd")
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    account_id: str = "000000000000"
+    region: str = "us-east-1"
+    workers: int = 1
+    enforce_quotas: bool = True
+    quotas: Mapping[str, int | None] = field(default_factory=dict)
+    strict_deletes: bool = False  # refuse DeleteDataset while import jobs exist, instead of taking them along
+    bad_rows: str = "fail"
+    seed: int = 0
+    training_limit_s: float | None = None
+    lease_s: float = 60.0  # a job whose worker gave no sign of life for so long is claimed again
+    poll_s: float = 0.2  # how often an idle worker looks for work
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file with every resource."""
+        return self.data_dir / "forecastd.sqlite"
+
+    @property
+    def threads(self) -> int:
+        """Threads for the numeric libraries of one worker, so that all workers share the cores."""
+        return max(1, (os.cpu_count() or 1) // max(1, self.workers))
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], **overrides: Any) -> "Settings":
+        """Read the settings; an override that is None counts as not given.
+
+        Raises:
+            StartFailed: a variable has a value that cannot be used.
+        """
+        given = {name: _read(name, environ[variable]) for name, variable in _variables(environ).items()}
+        given.setdefault("region", _region(environ))
+        given.setdefault("workers", _default_workers())
+        settings = cls(**given)
+        return replace(settings, **{name: value for name, value in overrides.items() if value is not None})
+
+    def to_environment(self) -> dict[str, str]:
+        """Give the variables from which `from_environment` makes an equal object (for worker processes)."""
+        return {
+            f"FORECASTD_{name.upper()}": _written(getattr(self, name))
+            for name in self.__dataclass_fields__
+            if getattr(self, name) is not None
+        }
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, str]:
+    names = {name: f"FORECASTD_{name.upper()}" for name in Settings.__dataclass_fields__}
+    return {name: variable for name, variable in names.items() if environ.get(variable)}
+
+
+def _read(name: str, text: str) -> Any:
+    try:
+        return _READERS.get(name, str)(text)
+    except ValueError:
+        raise StartFailed(
+            f"FORECASTD_{name.upper()} is {text!r}, which cannot be read as {_EXPECTED.get(name, 'text')}."
+        ) from None
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("0", "1", "true", "false", "yes", "no", "on", "off"):
+        raise ValueError(text)
+    return text.lower() in ("1", "true", "yes", "on")
+
+
+def _row_policy(text: str) -> str:
+    if text not in ("fail", "drop"):
+        raise ValueError(text)
+    return text
+
+
+_READERS: dict[str, Any] = {
+    "data_dir": Path,
+    "port": int,
+    "workers": int,
+    "enforce_quotas": _flag,
+    "quotas": json.loads,
+    "strict_deletes": _flag,
+    "bad_rows": _row_policy,
+    "seed": int,
+    "training_limit_s": float,
+    "lease_s": float,
+    "poll_s": float,
+}
+_EXPECTED = {
+    "port": "a whole number",
+    "workers": "a whole number",
+    "enforce_quotas": "yes or no",
+    "quotas": "a JSON object",
+    "strict_deletes": "yes or no",
+    "bad_rows": "fail or drop",
+    "seed": "a whole number",
+    "training_limit_s": "a number of seconds",
+    "lease_s": "a number of seconds",
+    "poll_s": "a number of seconds",
+}
+
+
+def _region(environ: Mapping[str, str]) -> str:
+    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+
+
+def _default_workers() -> int:
+    """One worker on a single core, otherwise two: a long training must not hold up every import."""
+    return min(2, os.cpu_count() or 1)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return json.dumps(dict(value)) if isinstance(value, Mapping) else str(value)
