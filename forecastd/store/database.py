@@ -20,6 +20,7 @@ from typing import Any
 from forecastd.store.records import Record, from_row, to_row
 
 BUSY_TIMEOUT_S = 30.0
+_BEYOND_EVERY_SEQ = 2**62
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
@@ -128,17 +129,18 @@ class Store:
         row = self._connection.execute("SELECT * FROM resources WHERE arn = ?", (arn,)).fetchone()
         return from_row(row) if row else None
 
-    def by_name(self, kind: str, name: str) -> list[Record]:
-        """Give the resources of a kind that bear a name."""
-        return self._records("SELECT * FROM resources WHERE kind = ? AND name = ?", kind, name)
+    def by_name(self, kinds: Iterable[str], name: str) -> list[Record]:
+        """Give the resources of some kinds that bear a name."""
+        wanted = tuple(kinds)
+        query = f"SELECT * FROM resources WHERE kind IN ({_marks(wanted)}) AND name = ?"
+        return self._records(query, *wanted, name)
 
-    def newest_first(self, kind: str, before_seq: int | None = None) -> Iterator[Record]:
-        """Walk through the resources of a kind, newest first, from below a sequence number."""
-        cursor = self._connection.execute(
-            "SELECT * FROM resources WHERE kind = ? AND seq < ? ORDER BY seq DESC",
-            (kind, before_seq if before_seq is not None else 2**62),
-        )
-        return map(from_row, cursor)
+    def newest_first(self, kinds: Iterable[str], before_seq: int | None = None) -> Iterator[Record]:
+        """Walk through the resources of some kinds, newest first, from below a sequence number."""
+        wanted = tuple(kinds)
+        query = f"SELECT * FROM resources WHERE kind IN ({_marks(wanted)}) AND seq < ? ORDER BY seq DESC"
+        below = before_seq if before_seq is not None else _BEYOND_EVERY_SEQ
+        return map(from_row, self._connection.execute(query, (*wanted, below)))
 
     def children(self, arn: str, kind: str | None = None) -> list[Record]:
         """Give the direct children of a resource, newest first."""
@@ -162,8 +164,8 @@ class Store:
 
     def count(self, kind: str, statuses: Iterable[str] = ()) -> int:
         """Count the resources of a kind, all or those in some states."""
-        wanted = list(statuses)
-        states = f" AND status IN ({', '.join('?' * len(wanted))})" if wanted else ""
+        wanted = tuple(statuses)
+        states = f" AND status IN ({_marks(wanted)})" if wanted else ""
         query = f"SELECT COUNT(*) FROM resources WHERE kind = ?{states}"
         return self._connection.execute(query, (kind, *wanted)).fetchone()[0]
 
@@ -179,9 +181,13 @@ class Store:
 
     def secret(self, name: str, make: Callable[[], str]) -> str:
         """Give a secret of this data directory, made on first use."""
-        with self.transaction() as connection:
-            connection.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (name, make()))
-            return connection.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()["value"]
+        query = "SELECT value FROM secrets WHERE name = ?"
+        row = self._connection.execute(query, (name,)).fetchone()
+        if row is None:
+            with self.transaction() as connection:
+                connection.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (name, make()))
+                row = connection.execute(query, (name,)).fetchone()
+        return row["value"]
 
     def _records(self, query: str, *arguments: Any) -> list[Record]:
         return [from_row(row) for row in self._connection.execute(query, arguments)]
@@ -305,6 +311,10 @@ class Store:
             return connection.execute(
                 f"UPDATE resources SET worker = NULL, lease_until = 0 WHERE {condition}", arguments
             ).rowcount
+
+
+def _marks(values: tuple[str, ...]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,0 +1,52 @@
+"""CreateForecast: a trained predictor, applied to the newest data of its dataset group."""
+
+from typing import Any
+
+from forecastd.errors import InvalidInput
+from forecastd.operations.context import Context, require_active
+from forecastd.operations.datasets import attributes_of
+from forecastd.operations.drafts import Draft
+from forecastd.operations.forecasttypes import quantiles_of
+from forecastd.operations.ground import survey
+from forecastd.operations.kinds import look_up
+from forecastd.store.records import Record
+
+
+def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> Draft:
+    """Check a forecast.
+
+    Raises:
+        ResourceInUse: the predictor is still being trained.
+        InvalidInput: the types are not possible, or the group lost its data.
+    """
+    predictor = require_active(parents[0])
+    types = request.get("ForecastTypes") or predictor.request["ForecastTypes"]
+    quantiles, want_mean = quantiles_of(types)
+    group = context.find(predictor.facts["DatasetGroupArn"], "DatasetGroup")
+    _check_selector(request, predictor)
+    plan = {
+        "predictor": predictor.arn,
+        "imports": survey(context, group).import_arns,
+        "quantiles": quantiles,
+        "want_mean": want_mean,
+    }
+    facts = {
+        "DatasetGroupArn": group.arn,
+        "CreatedUsingAutoPredictor": predictor.kind == "AutoPredictor",
+    }
+    return Draft(request={**request, "ForecastTypes": types}, facts=facts, plan=plan)
+
+
+def _check_selector(request: dict[str, Any], predictor: Record) -> None:
+    """A selection of series must name them by item key and every forecast dimension."""
+    identifiers = look_up(request, "TimeSeriesSelector.TimeSeriesIdentifiers")
+    if identifiers is None:
+        return
+    if not identifiers.get("DataSource") or not identifiers.get("Schema"):
+        raise InvalidInput("TimeSeriesIdentifiers needs a DataSource and a Schema.")
+    keys = [predictor.plan["item_key"], *predictor.plan["dimensions"]]
+    named = list(attributes_of(identifiers["Schema"]))
+    if sorted(named) != sorted(keys):
+        raise InvalidInput(
+            f"The schema of the TimeSeriesIdentifiers has {', '.join(named)}; it must have {', '.join(keys)}."
+        )

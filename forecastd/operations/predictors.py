@@ -1,0 +1,184 @@
+"""CreatePredictor: one algorithm, or AutoML over all of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from forecastd.errors import InvalidInput
+from forecastd.operations.context import Context
+from forecastd.operations.datasets import refuse_encryption
+from forecastd.operations.drafts import Draft
+from forecastd.operations.featurization import complete, from_featurizations, to_featurizations
+from forecastd.operations.forecasttypes import DEFAULT_TYPES
+from forecastd.operations.frequencies import check_horizon
+from forecastd.operations.ground import check_dimensions, check_frequency, survey
+from forecastd.operations.trainingplan import choose_metric, holiday_country, make_plan
+from forecastd.store.records import Record
+
+ALGORITHM_PREFIX = "arn:aws:forecast:::algorithm/"
+AMAZON_ALGORITHMS = ("CNN-QR", "Deep_AR_Plus", "NPTS", "ETS", "ARIMA", "Prophet")
+OFFERED_ALGORITHMS = ("ARIMA", "ETS", "NPTS", "Prophet")
+MOST_WINDOWS = 5
+
+
+def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> Draft:
+    """Check a predictor of the older kind.
+
+    Raises:
+        InvalidInput: parameters contradict each other or the data.
+        ResourceInUse: the data is still being imported.
+    """
+    refuse_encryption(request)
+    method = _method(request)
+    _check_hyperparameters(method, request.get("TrainingParameters", {}))
+    ground = survey(context, parents[0])
+    config = request["FeaturizationConfig"]
+    frequency = check_frequency(ground, config["ForecastFrequency"])
+    check_dimensions(ground, config.get("ForecastDimensions", []))
+    filling = complete(from_featurizations(config.get("Featurizations", [])), ground)
+    horizon, length = request["ForecastHorizon"], ground.length(frequency)
+    check_horizon(horizon, length, _most_steps(method, length), config["ForecastFrequency"])
+    windows, offset = _windows(request, length)
+    types = request.get("ForecastTypes", DEFAULT_TYPES)
+    plan = make_plan(
+        ground,
+        method=method,
+        frequency=config["ForecastFrequency"],
+        horizon=horizon,
+        dimensions=config.get("ForecastDimensions", []),
+        types=types,
+        windows=windows,
+        offset=offset,
+        filling=filling,
+        metric=choose_metric(request.get("OptimizationMetric"), types),
+        hyperparameters=request.get("TrainingParameters", {}),
+        holiday=_holiday(request),
+    )
+    filled = {
+        "PerformAutoML": False,
+        "PerformHPO": False,
+        **request,
+        "ForecastTypes": types,
+        "EvaluationParameters": {"NumberOfBacktestWindows": windows, "BackTestWindowOffset": offset},
+        "FeaturizationConfig": {**config, "Featurizations": to_featurizations(filling)},
+    }
+    facts = {
+        "DatasetGroupArn": ground.group.arn,
+        "DatasetImportJobArns": list(ground.import_arns.values()),
+    }
+    return Draft(request=filled, facts=facts, plan=plan)
+
+
+def _method(request: dict[str, Any]) -> str:
+    """Give "AutoML" or the algorithm's name."""
+    if request.get("PerformAutoML"):
+        _check_auto_ml(request)
+        return "AutoML"
+    arn = request.get("AlgorithmArn")
+    if arn is None:
+        raise InvalidInput("Give an AlgorithmArn, or set PerformAutoML to true.")
+    if request.get("AutoMLOverrideStrategy"):
+        raise InvalidInput("AutoMLOverrideStrategy can be given with PerformAutoML only.")
+    algorithm = _algorithm(arn)
+    if request.get("PerformHPO") or request.get("HPOConfig"):
+        raise InvalidInput(
+            f"PerformHPO is not possible with {algorithm}: it has no hyperparameters that are tuned."
+        )
+    return algorithm
+
+
+def _check_auto_ml(request: dict[str, Any]) -> None:
+    excluded = ("AlgorithmArn", "PerformHPO", "HPOConfig", "TrainingParameters")
+    given = [name for name in excluded if request.get(name)]
+    if given:
+        raise InvalidInput(f"{given[0]} cannot be given together with PerformAutoML.")
+    if request.get("AutoMLOverrideStrategy") == "LatencyOptimized":
+        raise InvalidInput(
+            "AutoMLOverrideStrategy LatencyOptimized is not offered by this server; use AccuracyOptimized."
+        )
+
+
+def _algorithm(arn: str) -> str:
+    name = arn.removeprefix(ALGORITHM_PREFIX)
+    if not arn.startswith(ALGORITHM_PREFIX) or name not in AMAZON_ALGORITHMS:
+        options = ",".join(f"{ALGORITHM_PREFIX}{known}" for known in AMAZON_ALGORITHMS)
+        raise InvalidInput(f"Invalid Algorithm ARN specified: {arn}. Options: {options}")
+    if name not in OFFERED_ALGORITHMS:
+        offered = ", ".join(f"{ALGORITHM_PREFIX}{known}" for known in OFFERED_ALGORITHMS)
+        raise InvalidInput(
+            f"The algorithm {name} is not offered by this server yet. Use one of {offered}, or PerformAutoML."
+        )
+    return name
+
+
+def _most_steps(method: str, length: int) -> int:
+    """Single statistical algorithms may look further ahead than AutoML."""
+    return length // 3 if method == "AutoML" else length - 1
+
+
+def _windows(request: dict[str, Any], length: int) -> tuple[int, int]:
+    given = request.get("EvaluationParameters", {})
+    horizon = request["ForecastHorizon"]
+    windows = given.get("NumberOfBacktestWindows", 1)
+    offset = given.get("BackTestWindowOffset", horizon)
+    if not 1 <= windows <= MOST_WINDOWS:
+        raise InvalidInput(f"NumberOfBacktestWindows is {windows}; it must be between 1 and {MOST_WINDOWS}.")
+    if not horizon <= offset < length / 2:
+        raise InvalidInput(
+            f"BackTestWindowOffset is {offset}; it must be at least the ForecastHorizon, {horizon}, and less"
+            f" than half of the {length} time steps of the target time series."
+        )
+    if windows * offset >= length:
+        raise InvalidInput(
+            f"{windows} backtest windows with an offset of {offset} leave nothing to train on: the target"
+            f" time series has {length} time steps. Use fewer windows or a smaller offset."
+        )
+    return windows, offset
+
+
+def _holiday(request: dict[str, Any]) -> str | None:
+    features = request["InputDataConfig"].get("SupplementaryFeatures", [])
+    return holiday_country({each["Name"]: [each["Value"]] for each in features})
+
+
+# -- hyperparameters
+
+
+def _is_positive_integer(text: str) -> bool:
+    return text.isdigit() and int(text) > 0
+
+
+def _is_positive_number(text: str) -> bool:
+    try:
+        return 0 < float(text) < float("inf")
+    except ValueError:
+        return False
+
+
+def _is_flag(text: str) -> bool:
+    return text in ("True", "False", "true", "false")
+
+
+def _is_kernel(text: str) -> bool:
+    return text in ("exponential", "uniform")
+
+
+_HYPERPARAMETERS: dict[str, dict[str, tuple[Callable[[str], bool], str]]] = {
+    "NPTS": {
+        "context_length": (_is_positive_integer, "a positive whole number"),
+        "kernel_type": (_is_kernel, "exponential or uniform"),
+        "exp_kernel_weights": (_is_positive_number, "a positive number"),
+        "use_seasonal_model": (_is_flag, "True or False"),
+        "use_default_time_features": (_is_flag, "True or False"),
+    }
+}
+
+
+def _check_hyperparameters(method: str, given: dict[str, str]) -> None:
+    known = _HYPERPARAMETERS.get(method, {})
+    for name, text in given.items():
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise InvalidInput(f"TrainingParameters: {method} has no hyperparameter {name}; it has: {names}.")
+        fits, expected = known[name]
+        if not fits(text):
+            raise InvalidInput(f"TrainingParameters: {name} is {text}, but must be {expected}.")

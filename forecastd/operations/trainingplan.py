@@ -1,0 +1,102 @@
+"""The training plan: everything a worker must know to train a predictor, whichever call asked for it."""
+
+import re
+from typing import Any
+
+from forecastd.errors import InvalidInput
+from forecastd.operations.featurization import Filling
+from forecastd.operations.forecasttypes import quantiles_of
+from forecastd.operations.ground import Ground
+
+DEFAULT_METRIC = "AverageWeightedQuantileLoss"
+
+# The country codes of the API's description; `UK` stands for Great Britain.
+HOLIDAY_COUNTRIES = frozenset(
+    re.findall(
+        r"\w+",
+        "AL AR AT AU BA BE BG BO BR BY CA CH CL CO CR CZ DE DK EC EE ES ET FI FR GB GR HR HU IE IN IS IT JP KR"
+        " KZ LI LT LU LV MD ME MK MT MX NG NI NL NO NZ PA PE PL PT PY RO RS RU SE SI SK UA AE UK US UY VE ZA",
+    )
+)
+
+
+def make_plan(
+    ground: Ground,
+    *,
+    method: str,
+    frequency: str,
+    horizon: int,
+    dimensions: list[str],
+    types: list[str],
+    windows: int,
+    offset: int,
+    filling: Filling,
+    metric: str,
+    hyperparameters: dict[str, str] | None = None,
+    holiday: str | None = None,
+    boundary: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Put a plan together; it is stored as JSON beside the predictor.
+
+    Args:
+        horizon, offset: in time steps of `frequency`.
+        filling: per attribute, the target's included.
+    """
+    quantiles, want_mean = quantiles_of(types)
+    target = ground.domain.target
+    return {
+        "method": method,
+        "frequency": frequency,
+        "horizon": horizon,
+        "dimensions": dimensions,
+        "quantiles": quantiles,
+        "want_mean": want_mean,
+        "windows": windows,
+        "offset": offset,
+        "metric": metric,
+        "hyperparameters": hyperparameters or {},
+        "filling": {key: value for key, value in filling[target].items() if key != "aggregation"},
+        "aggregation": filling[target]["aggregation"],
+        "related_filling": {name: values for name, values in filling.items() if name != target},
+        "holiday": holiday,
+        "boundary": boundary,
+        "item_key": ground.domain.item_key,
+        "target": target,
+        "imports": ground.import_arns,
+    }
+
+
+def choose_metric(given: str | None, types: list[str]) -> str:
+    """Give the optimization metric, the default where none is given.
+
+    Raises:
+        InvalidInput: it needs quantiles, but only the mean is forecast.
+    """
+    quantiles, _ = quantiles_of(types)
+    if not quantiles and given == DEFAULT_METRIC:
+        raise InvalidInput(f"{DEFAULT_METRIC} needs at least one quantile among the ForecastTypes.")
+    return given or (DEFAULT_METRIC if quantiles else "WAPE")
+
+
+def holiday_country(features: dict[str, list[str]]) -> str | None:
+    """Give the country whose holidays are wanted, from {feature: values}.
+
+    Raises:
+        InvalidInput: a feature is unknown or not offered, or the country is.
+    """
+    for name in features:
+        if name == "weather":
+            raise InvalidInput(
+                "The weather index is not offered by this server: it has no source of weather data."
+            )
+        if name != "holiday":
+            raise InvalidInput(f"The additional data {name} is not known; this server offers holiday.")
+    if "holiday" not in features:
+        return None
+    countries = features["holiday"]
+    if len(countries) != 1 or countries[0] not in HOLIDAY_COUNTRIES:
+        raise InvalidInput(
+            f"The holiday calendar needs one country code, such as US or DE; given is:"
+            f" {', '.join(countries)}."
+        )
+    return "GB" if countries[0] == "UK" else countries[0]
