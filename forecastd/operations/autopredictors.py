@@ -12,6 +12,7 @@ from forecastd.operations.frequencies import check_boundary, check_horizon
 from forecastd.operations.ground import Ground, check_dimensions, check_frequency, survey
 from forecastd.operations.kinds import PREDICTORS, look_up
 from forecastd.operations.trainingplan import choose_metric, holiday_country, make_plan
+from forecastd.series.algorithms import AUTO_PREDICTOR
 from forecastd.store.records import Record
 
 MOST_WINDOWS = 3  # how many backtest windows the choice of models rests on, data permitting
@@ -69,7 +70,7 @@ def _configuration(reference: Record) -> dict[str, Any]:
 
 
 def _upgraded(legacy: dict[str, Any]) -> dict[str, Any]:
-    """Say the settings of an older predictor in the AutoPredictor's words; the algorithm's own are dropped."""
+    """Say the settings of an older predictor in the AutoPredictor's words, without the algorithm's own."""
     featurization, data = legacy["FeaturizationConfig"], legacy["InputDataConfig"]
     filling = from_featurizations(featurization["Featurizations"])
     configs = [{"AttributeName": name, "Transformations": values} for name, values in filling.items()]
@@ -104,7 +105,7 @@ def _draft_from(request: dict[str, Any], ground: Ground, share_of_data: int) -> 
     types = request.get("ForecastTypes", DEFAULT_TYPES)
     plan = make_plan(
         ground,
-        method="AutoPredictor",
+        method=AUTO_PREDICTOR,
         frequency=request["ForecastFrequency"],
         horizon=horizon,
         dimensions=dimensions,

@@ -1,16 +1,13 @@
 """Frequencies and horizons as Create requests give them: what is legal, and how long the data is."""
 
-import datetime as dt
-import math
 from typing import Any
 
+import pandas as pd
+
 from forecastd.errors import InvalidInput
-from forecastd.series.frequency import Frequency
+from forecastd.series.frequency import Boundary, Frequency
 
-_SECONDS = {"min": 60, "H": 3600, "D": 86400, "W": 7 * 86400, "M": 30 * 86400, "Y": 365 * 86400}
 MOST_STEPS = 500
-
-_BOUNDARY_MEMBERS = {"D": "Hour", "W": "DayOfWeek", "M": "DayOfMonth", "Y": "Month"}
 
 
 def parse_frequency(text: str, member: str) -> Frequency:
@@ -25,19 +22,11 @@ def parse_frequency(text: str, member: str) -> Frequency:
         raise InvalidInput(f"{member}: {error}") from None
 
 
-def rough_seconds(frequency: Frequency) -> int:
-    """Give the length of a step in seconds, with months of 30 and years of 365 days: good for comparing."""
-    return frequency.count * _SECONDS[frequency.unit]
-
-
 def count_steps(start: str, end: str, frequency: Frequency) -> int:
     """Count the time steps between two ISO times, both included: the length of the data at a frequency."""
-    first, last = (dt.datetime.fromisoformat(text.rstrip("Z")) for text in (start, end))
-    if frequency.unit in ("M", "Y"):
-        months = (last.year - first.year) * 12 + last.month - first.month
-        return months // (frequency.count * (12 if frequency.unit == "Y" else 1)) + 1
-    span = _floor(last, frequency.unit) - _floor(first, frequency.unit)
-    return math.floor(span.total_seconds() / rough_seconds(frequency)) + 1
+    times = pd.DatetimeIndex([start.rstrip("Z"), end.rstrip("Z")])
+    first, last = frequency.unit_numbers(times, Boundary())
+    return int(last - first) // frequency.count + 1
 
 
 def check_horizon(horizon: int, length: int, most: int, frequency: str) -> None:
@@ -56,7 +45,7 @@ def check_horizon(horizon: int, length: int, most: int, frequency: str) -> None:
     if horizon > limit:
         raise InvalidInput(
             f"The ForecastHorizon is {horizon}, but can be at most {limit}: the target time series has"
-            f" {length} time steps at the frequency {frequency}. Ask for a shorter horizon or import a longer history."
+            f" {length} time steps at the frequency {frequency}. Shorten it, or import a longer history."
         )
 
 
@@ -66,21 +55,7 @@ def check_boundary(boundary: dict[str, Any] | None, frequency: Frequency) -> Non
     Raises:
         InvalidInput: it has another member, or several.
     """
-    if boundary is None:
-        return
-    fitting = _BOUNDARY_MEMBERS.get(frequency.unit)
-    if fitting is None:
-        raise InvalidInput("TimeAlignmentBoundary can be given for daily and coarser frequencies only.")
-    if list(boundary) != [fitting]:
-        raise InvalidInput(
-            f"TimeAlignmentBoundary has {', '.join(boundary) or 'nothing'}; with the ForecastFrequency"
-            f" {frequency.count}{frequency.unit} it must have {fitting} and nothing else."
-        )
-
-
-def _floor(time: dt.datetime, unit: str) -> dt.datetime:
-    if unit == "W":
-        return (time - dt.timedelta(days=time.weekday())).replace(hour=0, minute=0, second=0)
-    if unit == "D":
-        return time.replace(hour=0, minute=0, second=0)
-    return time.replace(minute=0, second=0) if unit == "H" else time.replace(second=0)
+    try:
+        Boundary.parse(boundary, frequency.unit)
+    except ValueError as error:
+        raise InvalidInput(str(error)) from None

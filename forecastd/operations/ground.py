@@ -6,7 +6,7 @@ from forecastd.domains import DOMAINS, NUMERIC_TYPES, RELATED, TARGET, TIMESTAMP
 from forecastd.errors import InvalidInput, ResourceInUse
 from forecastd.operations.context import Context, require_active
 from forecastd.operations.datasets import attributes_of
-from forecastd.operations.frequencies import count_steps, parse_frequency, rough_seconds
+from forecastd.operations.frequencies import count_steps, parse_frequency
 from forecastd.series.frequency import Frequency
 from forecastd.store.records import Record
 
@@ -89,14 +89,14 @@ def check_frequency(ground: Ground, text: str) -> Frequency:
     """
     frequency = parse_frequency(text, "ForecastFrequency")
     target = ground.datasets[TARGET].request.get("DataFrequency")
-    if target and rough_seconds(frequency) < rough_seconds(parse_frequency(target, "DataFrequency")):
+    if target and frequency.minutes < parse_frequency(target, "DataFrequency").minutes:
         raise InvalidInput(
             f"The ForecastFrequency {text} is finer than the frequency {target} of the target time series;"
             f" use {target} or a coarser one."
         )
     if RELATED in ground.datasets:
         related = ground.datasets[RELATED].request["DataFrequency"]
-        if rough_seconds(frequency) != rough_seconds(parse_frequency(related, "DataFrequency")):
+        if frequency != parse_frequency(related, "DataFrequency"):
             raise InvalidInput(
                 f"The ForecastFrequency {text} must equal the frequency {related} of the related time series."
             )

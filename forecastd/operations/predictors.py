@@ -1,6 +1,5 @@
 """CreatePredictor: one algorithm, or AutoML over all of them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from forecastd.errors import InvalidInput
@@ -12,11 +11,11 @@ from forecastd.operations.forecasttypes import DEFAULT_TYPES
 from forecastd.operations.frequencies import check_horizon
 from forecastd.operations.ground import check_dimensions, check_frequency, survey
 from forecastd.operations.trainingplan import choose_metric, holiday_country, make_plan
+from forecastd.series.algorithms import AUTO_ML, TRAINABLE, effective_hyperparameters
 from forecastd.store.records import Record
 
 ALGORITHM_PREFIX = "arn:aws:forecast:::algorithm/"
 AMAZON_ALGORITHMS = ("CNN-QR", "Deep_AR_Plus", "NPTS", "ETS", "ARIMA", "Prophet")
-OFFERED_ALGORITHMS = ("ARIMA", "ETS", "NPTS", "Prophet")
 MOST_WINDOWS = 5
 
 
@@ -72,7 +71,7 @@ def _method(request: dict[str, Any]) -> str:
     """Give "AutoML" or the algorithm's name."""
     if request.get("PerformAutoML"):
         _check_auto_ml(request)
-        return "AutoML"
+        return AUTO_ML
     arn = request.get("AlgorithmArn")
     if arn is None:
         raise InvalidInput("Give an AlgorithmArn, or set PerformAutoML to true.")
@@ -102,8 +101,8 @@ def _algorithm(arn: str) -> str:
     if not arn.startswith(ALGORITHM_PREFIX) or name not in AMAZON_ALGORITHMS:
         options = ",".join(f"{ALGORITHM_PREFIX}{known}" for known in AMAZON_ALGORITHMS)
         raise InvalidInput(f"Invalid Algorithm ARN specified: {arn}. Options: {options}")
-    if name not in OFFERED_ALGORITHMS:
-        offered = ", ".join(f"{ALGORITHM_PREFIX}{known}" for known in OFFERED_ALGORITHMS)
+    if name not in TRAINABLE:
+        offered = ", ".join(f"{ALGORITHM_PREFIX}{known}" for known in TRAINABLE)
         raise InvalidInput(
             f"The algorithm {name} is not offered by this server yet. Use one of {offered}, or PerformAutoML."
         )
@@ -112,7 +111,7 @@ def _algorithm(arn: str) -> str:
 
 def _most_steps(method: str, length: int) -> int:
     """Single statistical algorithms may look further ahead than AutoML."""
-    return length // 3 if method == "AutoML" else length - 1
+    return length // 3 if method == AUTO_ML else length - 1
 
 
 def _windows(request: dict[str, Any], length: int) -> tuple[int, int]:
@@ -140,45 +139,8 @@ def _holiday(request: dict[str, Any]) -> str | None:
     return holiday_country({each["Name"]: [each["Value"]] for each in features})
 
 
-# -- hyperparameters
-
-
-def _is_positive_integer(text: str) -> bool:
-    return text.isdigit() and int(text) > 0
-
-
-def _is_positive_number(text: str) -> bool:
-    try:
-        return 0 < float(text) < float("inf")
-    except ValueError:
-        return False
-
-
-def _is_flag(text: str) -> bool:
-    return text in ("True", "False", "true", "false")
-
-
-def _is_kernel(text: str) -> bool:
-    return text in ("exponential", "uniform")
-
-
-_HYPERPARAMETERS: dict[str, dict[str, tuple[Callable[[str], bool], str]]] = {
-    "NPTS": {
-        "context_length": (_is_positive_integer, "a positive whole number"),
-        "kernel_type": (_is_kernel, "exponential or uniform"),
-        "exp_kernel_weights": (_is_positive_number, "a positive number"),
-        "use_seasonal_model": (_is_flag, "True or False"),
-        "use_default_time_features": (_is_flag, "True or False"),
-    }
-}
-
-
 def _check_hyperparameters(method: str, given: dict[str, str]) -> None:
-    known = _HYPERPARAMETERS.get(method, {})
-    for name, text in given.items():
-        if name not in known:
-            names = ", ".join(known) or "none"
-            raise InvalidInput(f"TrainingParameters: {method} has no hyperparameter {name}; it has: {names}.")
-        fits, expected = known[name]
-        if not fits(text):
-            raise InvalidInput(f"TrainingParameters: {name} is {text}, but must be {expected}.")
+    try:
+        effective_hyperparameters(method, given)
+    except ValueError as error:
+        raise InvalidInput(f"TrainingParameters: {error}") from None

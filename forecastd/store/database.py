@@ -304,12 +304,27 @@ class Store:
             )
             return True
 
-    def release(self, worker: str | None = None) -> int:
-        """Give up the leases of one worker, or of all when none lives; their jobs are claimed again."""
-        condition, arguments = ("worker = ?", (worker,)) if worker else ("worker IS NOT NULL", ())
+    def release(self, worker: str) -> int:
+        """Give up the leases of a worker that died; its jobs are claimed again.
+
+        Returns:
+            How many jobs it had.
+        """
         with self.transaction() as connection:
             return connection.execute(
-                f"UPDATE resources SET worker = NULL, lease_until = 0 WHERE {condition}", arguments
+                "UPDATE resources SET worker = NULL, lease_until = 0 WHERE worker = ?", (worker,)
+            ).rowcount
+
+    def release_all(self) -> int:
+        """Give up every lease, when no worker lives: the server was stopped, not the job at fault.
+
+        Returns:
+            How many jobs were running.
+        """
+        with self.transaction() as connection:
+            return connection.execute(
+                "UPDATE resources SET worker = NULL, lease_until = 0, attempts = MAX(0, attempts - 1)"
+                " WHERE worker IS NOT NULL"
             ).rowcount
 
 

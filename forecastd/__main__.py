@@ -1,0 +1,81 @@
+"""The command line: `python -m forecastd serve` and `python -m forecastd worker`."""
+
+import argparse
+import logging
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from forecastd.errors import StartFailed
+from forecastd.settings import DEFAULT_PORT, Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns:
+        The exit status: 0, or 1 with a sentence on standard error.
+    """
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        settings = Settings.from_environment(
+            os.environ,
+            data_dir=options.data_dir,
+            host=getattr(options, "host", None),
+            port=getattr(options, "port", None),
+            workers=getattr(options, "workers", None),
+        )
+        options.run(settings, options)
+    except StartFailed as failure:
+        print(f"forecastd: {failure.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("forecastd", description="An Amazon-Forecast-compatible server.")
+    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    commands = parser.add_subparsers(required=True)
+    serve = commands.add_parser("serve", help="answer requests, with workers beside")
+    serve.add_argument("--host", help="address to listen on (127.0.0.1)")
+    serve.add_argument("--port", type=int, help=f"port to listen on ({DEFAULT_PORT}; 0 = any free one)")
+    serve.add_argument("--workers", type=int, help="worker processes (one per core, at most 2)")
+    serve.set_defaults(run=_serve)
+    worker = commands.add_parser("worker", help="do jobs of a data directory that another process serves")
+    worker.add_argument("--seat", help=argparse.SUPPRESS)  # given by `serve` to its own workers
+    worker.set_defaults(run=_work)
+    for command in (serve, worker):
+        command.add_argument("--data-dir", type=Path, help="where everything is kept (.forecastd)")
+    return parser
+
+
+def _serve(settings: Settings, options: argparse.Namespace) -> None:
+    from forecastd.app import serve
+
+    serve(settings)
+
+
+def _work(settings: Settings, options: argparse.Namespace) -> None:
+    from forecastd.app import end_with_parent, worker_lock
+    from forecastd.jobs.objects import Objects
+    from forecastd.jobs.runners import RUNNERS
+    from forecastd.jobs.worker import Worker
+    from forecastd.store.blobs import Blobs
+    from forecastd.store.database import Store
+
+    name = f"{options.seat}-{os.getpid()}" if options.seat else None
+    if options.seat:
+        end_with_parent()
+    with worker_lock(settings.data_dir):
+        objects = Objects.from_environment(settings.region)
+        store, blobs = Store(settings.database_path), Blobs(settings.data_dir)
+        Worker(store, blobs, settings, RUNNERS, objects, name).run(threading.Event())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

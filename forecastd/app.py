@@ -1,0 +1,217 @@
+"""The server put together: HTTP in front, operations behind, workers beside.
+
+POST /         AWS JSON 1.1, both services; X-Amz-Target says which operation
+GET  /health   200 with the number of operations and workers, for whoever watches the process
+"""
+
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import IO
+
+from forecastd.errors import ApiError, InternalFailure, StartFailed
+from forecastd.operations.context import Context
+from forecastd.operations.service import Service
+from forecastd.settings import Settings
+from forecastd.spec import Spec, load_spec
+from forecastd.store.blobs import Blobs
+from forecastd.store.database import Store
+from forecastd.supervision import Supervisor
+from forecastd.wire.request import read_request
+from forecastd.wire.response import Response, write_error, write_response
+
+logger = logging.getLogger(__name__)
+
+_LARGEST_BODY = 16 * 2**20
+
+
+class App:
+    """Turns a target and a body into a response; knows nothing of HTTP."""
+
+    def __init__(self, service: Service, spec: Spec) -> None:
+        self._service = service
+        self._spec = spec
+
+    def answer(self, target: str | None, body: bytes) -> Response:
+        """Answer one request, whatever happens."""
+        try:
+            call = read_request(self._spec, target, body)
+            result = self._service.call(call.operation.name, call.arguments)
+            return write_response(call.operation, result)
+        except ApiError as error:
+            return write_error(error)
+        except Exception:  # the last resort: our mistake, told as such
+            response = write_error(InternalFailure("An internal error occurred; the server's log has it."))
+            logger.exception("request %s to %s broke", response.request_id, target)
+            return response
+
+
+class Server(ThreadingHTTPServer):
+    """HTTP/1.1 with connections that stay open; a thread per connection."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], app: App, health: Callable[[], dict[str, object]]) -> None:
+        self.app = app
+        self.health = health
+        super().__init__(address, _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "forecastd"
+    disable_nagle_algorithm = True  # an answer in two packets would wait for the client's acknowledgement
+    wbufsize = -1
+    server: Server
+
+    def do_POST(self) -> None:
+        body = self._body()
+        if body is not None:
+            self._send(self.server.app.answer(self.headers.get("X-Amz-Target"), body))
+
+    def do_GET(self) -> None:
+        if self.path != "/health":
+            return self._send(_plain(404, {"Message": f"There is nothing at {self.path}; see /health."}))
+        self._send(_plain(200, self.server.health()))
+
+    def _body(self) -> bytes | None:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() or int(length) > _LARGEST_BODY:
+            self.close_connection = True
+            message = f"The request needs a Content-Length of at most {_LARGEST_BODY} bytes."
+            self._send(_plain(411 if not length.isdigit() else 413, {"Message": message}))
+            return None
+        return self.rfile.read(int(length))
+
+    def _send(self, response: Response) -> None:
+        self.send_response(response.status)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(response.body)
+        self.wfile.flush()
+
+    def log_message(self, format: str, *args: object) -> None:
+        logger.debug(format, *args)
+
+
+def _plain(status: int, content: dict[str, object]) -> Response:
+    return Response(status, json.dumps(content).encode(), "application/json")
+
+
+def make_app(settings: Settings, store: Store) -> App:
+    """Put the answering side together."""
+    spec = load_spec()
+    context = Context(store, Blobs(settings.data_dir), settings, spec)
+    return App(Service(context), spec)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, with workers.
+
+    Raises:
+        StartFailed: the port is taken, or another server works on the data directory.
+    """
+    with _only_server(settings.data_dir):
+        store = Store(settings.database_path)
+        recover(settings, store)
+        supervisor = Supervisor(settings, store)
+        server = _bind(settings, make_app(settings, store), supervisor)
+        _end_on_signals(server)
+        supervisor.start()
+        try:
+            host, port = server.server_address[:2]
+            print(f"forecastd listens on http://{host!s}:{port}", flush=True)
+            server.serve_forever(poll_interval=0.1)
+        finally:
+            server.server_close()
+            supervisor.stop()
+
+
+def recover(settings: Settings, store: Store) -> None:
+    """Give back the jobs of workers that are gone, and clear away what they left half-done.
+
+    A worker that still lives holds the workers' lock; then its lease decides.
+    """
+    with _locked(settings.data_dir / "workers.lock", fcntl.LOCK_EX) as alone:
+        if not alone:
+            return
+        jobs = store.release_all()
+        orphans = Blobs(settings.data_dir).sweep(store.blobs())
+        if jobs or orphans:
+            logger.info("recovered %d jobs, removed %d unfinished folders", jobs, orphans)
+
+
+@contextmanager
+def worker_lock(data_dir: Path) -> Iterator[None]:
+    """Hold the sign that a worker lives; many workers can."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with _locked(data_dir / "workers.lock", fcntl.LOCK_SH, wait=True):
+        yield
+
+
+@contextmanager
+def _only_server(data_dir: Path) -> Iterator[None]:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with _locked(data_dir / "serve.lock", fcntl.LOCK_EX) as alone:
+        if not alone:
+            raise StartFailed(
+                f"Another forecastd serves the data directory {data_dir}; end it, or choose another --data-dir."
+            )
+        yield
+
+
+@contextmanager
+def _locked(path: Path, mode: int, wait: bool = False) -> Iterator[bool]:
+    """Try to lock a file until the end of the block, or of the process; say whether it worked."""
+    with path.open("a") as file:
+        yield _lock(file, mode if wait else mode | fcntl.LOCK_NB)
+
+
+def _lock(file: IO[str], mode: int) -> bool:
+    try:
+        fcntl.flock(file, mode)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _bind(settings: Settings, app: App, supervisor: Supervisor) -> Server:
+    def health() -> dict[str, object]:
+        return {"status": "ok", "operations": len(load_spec().operations), "workers": len(supervisor.pids)}
+
+    try:
+        return Server((settings.host, settings.port), app, health)
+    except (OSError, socket.gaierror) as error:
+        raise StartFailed(
+            f"forecastd cannot listen on {settings.host}:{settings.port}: {error.strerror or error};"
+            " choose another --port or --host, or end what uses it."
+        ) from error
+
+
+def _end_on_signals(server: Server) -> None:
+    def end(number: int, frame: object) -> None:
+        threading.Thread(target=server.shutdown, daemon=True).start()  # it waits for the loop we are in
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+
+
+def end_with_parent(descriptor: int = 0) -> None:
+    """End this process at once when the pipe from its parent closes."""
+
+    def watch() -> None:
+        while os.read(descriptor, 1024):
+            pass
+        os._exit(0)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()

@@ -1,0 +1,62 @@
+"""Imported data, as the models want it: one panel for training and for forecasting."""
+
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from forecastd.domains import METADATA, NUMERIC_TYPES, RELATED, TARGET, TIMESTAMP
+from forecastd.jobs.importing import DATA_FILE
+from forecastd.jobs.job import Job
+from forecastd.series.frequency import Frequency
+from forecastd.series.panel import Panel, build_panel
+
+
+def load_panel(job: Job, plan: dict[str, Any], imports: dict[str, str]) -> Panel:
+    """Build the panel of a training plan from imports.
+
+    Args:
+        plan: of the predictor.
+        imports: ARNs of the import jobs by dataset type.
+
+    Raises:
+        JobFailed: an import is gone, or the data breaks a rule.
+    """
+    item_key, target, dimensions = plan["item_key"], plan["target"], plan["dimensions"]
+    return build_panel(
+        _read(job, imports[TARGET], [item_key, *dimensions, TIMESTAMP, target]),
+        item_key=item_key,
+        target_name=target,
+        timestamp=TIMESTAMP,
+        dimensions=dimensions,
+        frequency=Frequency.parse(plan["frequency"]),
+        aggregation=plan["aggregation"],
+        filling=plan["filling"],
+        boundary=plan["boundary"],
+        related=_related(job, imports),
+        related_filling=plan["related_filling"],
+        metadata=_metadata(job, imports),
+        horizon_steps=plan["horizon"],
+        holiday_country=plan["holiday"],
+    )
+
+
+def _read(job: Job, import_arn: str, columns: list[str] | None = None) -> pd.DataFrame:
+    folder = job.parent_folder(import_arn)
+    return pq.read_table(folder / DATA_FILE, columns=columns).to_pandas()
+
+
+def _related(job: Job, imports: dict[str, str]) -> pd.DataFrame | None:
+    if RELATED not in imports:
+        return None
+    return _read(job, imports[RELATED])
+
+
+def _metadata(job: Job, imports: dict[str, str]) -> pd.DataFrame | None:
+    """Metadata is text to the models; numbers are names of groups like any other."""
+    if METADATA not in imports:
+        return None
+    frame = _read(job, imports[METADATA])
+    kinds = job.parent(imports[METADATA]).plan["attributes"]
+    numbers = [name for name, kind in kinds.items() if kind in NUMERIC_TYPES]
+    return frame.astype(dict.fromkeys(numbers, "string")).astype(object)

@@ -1,0 +1,71 @@
+"""The forecast job: a trained predictor and the newest data become quantiles for every item."""
+
+import pandas as pd
+import pyarrow as pa
+
+from forecastd.domains import TIMESTAMP
+from forecastd.errors import JobFailed
+from forecastd.jobs.data import load_panel
+from forecastd.jobs.job import Facts, Job
+from forecastd.jobs.rows import Problems, read_csv, read_parquet
+from forecastd.jobs.training import MODEL_FOLDER
+from forecastd.models.training import Predictor
+from forecastd.store.forecasts import write_forecast
+
+
+def run_forecast(job: Job) -> Facts:
+    """Forecast, and keep the values in the job's folder, sorted by series and time.
+
+    Raises:
+        JobFailed: the predictor or its data is gone, or nothing is left to forecast.
+    """
+    plan = job.record.plan
+    trained = job.parent(plan["predictor"]).plan
+    keys = [trained["item_key"], *trained["dimensions"]]
+    panel = load_panel(job, trained, plan["imports"])
+    predictor = Predictor.load(job.parent_folder(plan["predictor"]) / MODEL_FOLDER)
+    frame = predictor.forecast(panel, tuple(plan["quantiles"]), plan["want_mean"], job.progress)
+    frame = _selected(job, frame, keys).sort_values([*keys, TIMESTAMP], kind="stable")
+    write_forecast(job.folder, _table(frame, keys), keys, trained["horizon"])
+    return {}
+
+
+def _table(frame: pd.DataFrame, keys: list[str]) -> pa.Table:
+    types = [name for name in frame.columns if name not in (*keys, TIMESTAMP)]
+    fields = [
+        *((name, pa.string()) for name in keys),
+        (TIMESTAMP, pa.timestamp("ms")),
+        *((name, pa.float64()) for name in types),
+    ]
+    return pa.Table.from_pandas(frame[[name for name, _ in fields]], pa.schema(fields), preserve_index=False)
+
+
+def _selected(job: Job, frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Keep the series of a TimeSeriesSelector; those that the data does not have are passed over."""
+    identifiers = job.record.request.get("TimeSeriesSelector", {}).get("TimeSeriesIdentifiers")
+    if not identifiers:
+        return frame
+    path = identifiers["DataSource"]["S3Config"]["Path"]
+    names = [each["AttributeName"] for each in identifiers["Schema"]["Attributes"]]
+    wanted = _identifiers(job, path, names, identifiers.get("Format", "CSV"))
+    chosen = frame.merge(wanted[keys].drop_duplicates(), on=keys)
+    if chosen.empty:
+        raise JobFailed(f"None of the {len(wanted)} series named in {path} is in the data.")
+    return chosen
+
+
+def _identifiers(job: Job, path: str, names: list[str], file_format: str) -> pd.DataFrame:
+    attributes, problems = dict.fromkeys(names, "string"), Problems()
+    frames = []
+    for ref in job.objects.list(path):
+        if file_format == "PARQUET":
+            local = job.folder / "selector.parquet"
+            job.objects.download(ref, local)
+            pieces = list(read_parquet(local, attributes, ref.uri))
+            local.unlink()
+        else:
+            pieces = list(read_csv(job.objects.open(ref), attributes, ref.uri, problems))
+        frames += [piece.table.to_pandas().astype(str) for piece in pieces]
+    if problems.number:
+        raise JobFailed(f"The series to forecast cannot be read: {problems.sentence()}")
+    return pd.concat(frames)

@@ -1,0 +1,137 @@
+"""Objects in S3, found through the standard AWS environment; every trouble becomes a sentence."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from forecastd.errors import JobFailed
+
+_REMEDIES = {
+    "NoSuchBucket": "the bucket does not exist; check the path.",
+    "NoSuchKey": "the object does not exist any more; import again.",
+    "404": "it does not exist; check the path.",
+    "AccessDenied": "access is denied; allow s3:GetObject, s3:ListBucket and s3:PutObject there.",
+    "403": "access is denied; allow s3:GetObject, s3:ListBucket and s3:PutObject there.",
+}
+
+
+@dataclass(frozen=True)
+class ObjectRef:
+    """One object of S3."""
+
+    bucket: str
+    key: str
+    size_bytes: int
+
+    @property
+    def uri(self) -> str:
+        """Give its address, s3://bucket/key."""
+        return f"s3://{self.bucket}/{self.key}"
+
+
+class Objects:
+    """Reads, lists and writes objects."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    @classmethod
+    def from_environment(cls, region: str) -> "Objects":
+        """Connect as boto3 is configured (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, credentials)."""
+        config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10)
+        client = boto3.client("s3", region_name=region, config=config)
+        if not client.meta.endpoint_url.endswith("amazonaws.com"):  # stand-ins know buckets by path only
+            path_style = config.merge(Config(s3={"addressing_style": "path"}))
+            client = boto3.client("s3", region_name=region, config=path_style)
+        return cls(client)
+
+    def list(self, path: str) -> list[ObjectRef]:
+        """Give the objects at a path: the one of that name, or all below it; empty ones are left out.
+
+        Raises:
+            JobFailed: the bucket cannot be read, or there is nothing at the path.
+        """
+        bucket, key = split(path)
+        found = [ref for ref in self._below(bucket, key) if ref.size_bytes and _belongs(ref.key, key)]
+        if not found:
+            raise JobFailed(f"There is no data at {path}: no object has this name or lies below it.")
+        return found
+
+    def open(self, ref: ObjectRef) -> Any:
+        """Open an object as a binary stream.
+
+        Raises:
+            JobFailed: it cannot be read.
+        """
+        with _told(f"Reading {ref.uri}"):
+            return self._client.get_object(Bucket=ref.bucket, Key=ref.key)["Body"]
+
+    def download(self, ref: ObjectRef, path: Path) -> None:
+        """Copy an object to a local file.
+
+        Raises:
+            JobFailed: it cannot be read.
+        """
+        with _told(f"Reading {ref.uri}"):
+            self._client.download_file(ref.bucket, ref.key, str(path))
+
+    def put(self, uri: str, body: bytes | IO[bytes], kms_key: str | None = None) -> None:
+        """Write an object, encrypted with a KMS key if one is given.
+
+        Raises:
+            JobFailed: it cannot be written.
+        """
+        bucket, key = split(uri)
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+        with _told(f"Writing {uri}"):
+            self._client.put_object(Bucket=bucket, Key=key, Body=body, **encryption)
+
+    def _below(self, bucket: str, prefix: str) -> Iterator[ObjectRef]:
+        with _told(f"Listing s3://{bucket}/{prefix}"):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+                for entry in page.get("Contents", []):
+                    yield ObjectRef(bucket, entry["Key"], entry["Size"])
+
+
+def split(path: str) -> tuple[str, str]:
+    """Split s3://bucket/key into bucket and key; the key may be empty."""
+    bucket, _, key = path.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def reading(what: str, read: Callable[[], Any]) -> Any:
+    """Call something that reads from S3 underneath, with troubles told as sentences.
+
+    Raises:
+        JobFailed: the connection or S3 failed.
+    """
+    with _told(what):
+        return read()
+
+
+def _belongs(key: str, path: str) -> bool:
+    """A prefix without a slash at its end means an object or a folder, not every name that begins so."""
+    return not path or path.endswith("/") or key == path or key.startswith(f"{path}/")
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        reason = _REMEDIES.get(code, f"S3 answered {code}: {error.response.get('Error', {}).get('Message')}")
+        raise JobFailed(f"{what} failed: {reason}") from error
+    except NoCredentialsError as error:
+        raise JobFailed(
+            f"{what} failed: the server has no AWS credentials; set AWS_ACCESS_KEY_ID and"
+            " AWS_SECRET_ACCESS_KEY where it runs."
+        ) from error
+    except BotoCoreError as error:
+        raise JobFailed(f"{what} failed: {error}") from error

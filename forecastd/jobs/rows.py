@@ -1,0 +1,218 @@
+"""Rows of a file as typed columns, with every cell that does not fit named by file, row and column."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from forecastd.errors import JobFailed
+
+_ROWS_PER_BATCH = 100_000
+_PROBLEMS_TOLD = 3
+_BEGINS_WITH_DIGIT = re.compile(r'\s*"?\s*[\d+-]')
+
+Mask = np.ndarray
+
+
+@dataclass
+class Problems:
+    """What was wrong with the rows of an import: the first few in words, and how many there are."""
+
+    told: list[str] = field(default_factory=list)
+    number: int = 0
+
+    def add(self, source: str, row: int, column: str, what: str) -> None:
+        """Note a problem; rows count from 1 and include a header line."""
+        self.number += 1
+        if len(self.told) < _PROBLEMS_TOLD:
+            self.told.append(f"{source}, row {row}, column {column}: {what}")
+
+    def sentence(self) -> str:
+        """Tell the first problems, and how many more there are."""
+        more = self.number - len(self.told)
+        return "; ".join(self.told) + (f"; and {more} more" if more else "") + "."
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A piece of a file: one Arrow column per attribute, and the number of each row in the file."""
+
+    table: pa.Table
+    rows: np.ndarray  # [n] int
+
+
+@dataclass(frozen=True)
+class Column:
+    """A typed column: texts, times or numbers; null where the file has nothing; bad where it does not fit."""
+
+    values: Any  # pd.Series of str or datetime64, or float64 [n]
+    null: Mask
+    bad: Mask
+
+
+def read_csv(stream: Any, attributes: dict[str, str], source: str, problems: Problems) -> Iterator[Raw]:
+    """Read a CSV file by position, as texts; a row with another number of columns is a problem.
+
+    Raises:
+        JobFailed: the file is no CSV at all.
+    """
+    names = list(attributes)
+    skipped: list[int] = []
+
+    def misfit(row: Any) -> str:
+        skipped.append(row.number)
+        problems.add(source, row.number, "count", f"it has {row.actual_columns} columns, not {len(names)}")
+        return "skip"
+
+    try:
+        reader = pyarrow.csv.open_csv(
+            stream,
+            read_options=pyarrow.csv.ReadOptions(column_names=names, use_threads=False),
+            parse_options=pyarrow.csv.ParseOptions(
+                newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=misfit
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types={name: pa.string() for name in names}, strings_can_be_null=True, null_values=[""]
+            ),
+        )
+        yield from _numbered(reader, attributes, skipped)
+    except pa.ArrowInvalid as error:
+        raise JobFailed(f"{source} cannot be read as CSV: {_first_line(error)}") from error
+
+
+def _numbered(reader: Any, attributes: dict[str, str], skipped: list[int]) -> Iterator[Raw]:
+    """Number the rows, drop blank lines, and drop a header in the first line."""
+    seen = 0
+    for batch in reader:
+        table = pa.Table.from_batches([batch])
+        rows = _row_numbers(seen, len(table), skipped)
+        seen += len(table)
+        keep = ~np.logical_and.reduce([_nulls(table.column(name)) for name in attributes])
+        if len(rows) and rows[0] == 1 and is_header(attributes, _first_cells(table)):
+            keep[0] = False
+        yield Raw(table.filter(pa.array(keep)), rows[keep])
+
+
+def _row_numbers(seen: int, length: int, skipped: list[int]) -> np.ndarray:
+    """Give the numbers in the file of the rows that follow `seen` good ones, given the skipped ones."""
+    numbers = np.arange(seen + 1, seen + length + 1)
+    for row in skipped:
+        numbers[numbers >= row] += 1
+    return numbers
+
+
+def is_header(attributes: dict[str, str], cells: list[str | None]) -> bool:
+    """Tell a header from data: its time cell does not begin like a time, or its cells are the names.
+
+    Args:
+        cells: of the first line.
+    """
+    for (_, kind), cell in zip(attributes.items(), cells, strict=True):
+        if kind == "timestamp":
+            return bool(cell) and not _BEGINS_WITH_DIGIT.match(cell or "")
+    names = [name.lower() for name in attributes]
+    return [(cell or "").strip().lower() for cell in cells] == names
+
+
+def _first_cells(table: pa.Table) -> list[str | None]:
+    return [column[0].as_py() for column in table.columns]
+
+
+def read_parquet(path: Path, attributes: dict[str, str], source: str) -> Iterator[Raw]:
+    """Read a Parquet file by the names of its columns, or by position if they are others.
+
+    Raises:
+        JobFailed: it is no Parquet, or has other columns.
+    """
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise JobFailed(f"{source} cannot be read as Parquet: {_first_line(error)}") from error
+    columns = _parquet_columns(file.schema_arrow.names, list(attributes), source)
+    seen = 0
+    for batch in file.iter_batches(batch_size=_ROWS_PER_BATCH, columns=columns):
+        table = pa.Table.from_batches([batch]).select(columns).rename_columns(list(attributes))
+        yield Raw(table, np.arange(seen + 1, seen + len(table) + 1))
+        seen += len(table)
+
+
+def _parquet_columns(names: list[str], wanted: list[str], source: str) -> list[str]:
+    if set(wanted) <= set(names):
+        return wanted
+    if len(names) == len(wanted):
+        return names
+    raise JobFailed(f"{source} has the columns {', '.join(names)}, but the schema is {', '.join(wanted)}.")
+
+
+# -- typed columns
+
+
+def typed(column: pa.ChunkedArray, kind: str, timestamp_format: str) -> Column:
+    """Turn a column of texts, or of Parquet's types, into the type of its attribute."""
+    if kind == "timestamp":
+        return _times(column, timestamp_format)
+    if kind in ("float", "integer"):
+        return _numbers(column, whole=kind == "integer")
+    return _texts(column)
+
+
+def _texts(column: pa.ChunkedArray) -> Column:
+    if not pa.types.is_string(column.type):
+        column = pc.cast(column, pa.string())
+    null = _nulls(column)
+    return Column(column.to_pandas().astype(object).where(~null, None), null, np.zeros(len(null), bool))
+
+
+def _times(column: pa.ChunkedArray, timestamp_format: str) -> Column:
+    null = _nulls(column)
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        naive = pc.cast(column, pa.timestamp("ms"), safe=False)
+        return Column(naive.to_pandas(), null, np.zeros(len(null), bool))
+    texts = pc.cast(column, pa.string()).to_pandas()
+    times = pd.to_datetime(texts.str.strip(), format=timestamp_format, errors="coerce")
+    return Column(times, null, (times.isna() & ~null).to_numpy(bool))
+
+
+def _numbers(column: pa.ChunkedArray, whole: bool) -> Column:
+    null = _nulls(column)
+    values, bad = _as_floats(column, null)
+    bad |= np.isinf(values)
+    if whole:
+        bad |= ~np.isnan(values) & (np.floor(values) != values)
+    return Column(np.where(bad, np.nan, values), null, bad)
+
+
+def _as_floats(column: pa.ChunkedArray, null: Mask) -> tuple[np.ndarray, Mask]:
+    try:
+        values = pc.cast(column, pa.float64()).to_numpy().astype(np.float64)
+        return values, np.zeros(len(null), bool)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        texts = pc.cast(column, pa.string()).to_pandas().str.strip()
+        values = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64).copy()
+        explicit = (texts.str.lower() == "nan").to_numpy(bool)
+        return values, np.isnan(values) & ~null & ~explicit
+
+
+def _nulls(column: pa.ChunkedArray) -> Mask:
+    return column.is_null().to_numpy().astype(bool)
+
+
+def tell_bad_cells(
+    column: Column, name: str, expected: str, raw: Raw, source: str, problems: Problems
+) -> None:
+    """Note every bad cell of a column among the problems."""
+    cells = raw.table.column(name)
+    for place in map(int, np.flatnonzero(column.bad)):
+        problems.add(source, int(raw.rows[place]), name, f"{cells[place].as_py()!r} is not {expected}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

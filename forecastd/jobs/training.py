@@ -1,0 +1,125 @@
+"""The training job: a panel and a plan become a predictor, with the accuracy of its backtests."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from forecastd.jobs.data import load_panel
+from forecastd.jobs.job import Facts, Job
+from forecastd.models.training import TrainingRequest, train
+from forecastd.series.algorithms import AUTO_ML, AUTO_PREDICTOR
+
+MODEL_FOLDER = "model"
+_ALGORITHM_PREFIX = "arn:aws:forecast:::algorithm/"
+
+
+def run_training(job: Job) -> Facts:
+    """Train, keep the predictor in the job's folder, and tell how good it was.
+
+    Raises:
+        JobFailed: the data is not enough, or breaks a rule.
+    """
+    plan = job.record.plan
+    job.progress(0.0)
+    panel = load_panel(job, plan, plan["imports"])
+    predictor = train(panel, _request(job, plan), job.progress)
+    predictor.save(job.folder / MODEL_FOLDER)
+    return _facts(plan, predictor)
+
+
+def _request(job: Job, plan: dict[str, Any]) -> TrainingRequest:
+    return TrainingRequest(
+        method=plan["method"],
+        horizon_steps=plan["horizon"],
+        quantiles=tuple(plan["quantiles"]),
+        want_mean=plan["want_mean"],
+        windows=plan["windows"],
+        offset_steps=plan["offset"],
+        hyperparameters=plan["hyperparameters"],
+        optimization_metric=plan["metric"],
+        seed=job.settings.seed,
+        threads=job.settings.threads,
+        time_limit_s=job.settings.training_limit_s,
+    )
+
+
+def _facts(plan: dict[str, Any], predictor: Any) -> Facts:
+    automatic = plan["method"] == AUTO_PREDICTOR
+    results = [
+        evaluation_result(each, automatic) for each in predictor.evaluations[: 1 if automatic else None]
+    ]
+    facts: Facts = {"PredictorEvaluationResults": results}
+    if automatic:
+        return facts
+    arns = [result["AlgorithmArn"] for result in results]
+    return {
+        **facts,
+        "AutoMLAlgorithmArns": arns if plan["method"] == AUTO_ML else arns[:1],
+        "TrainingParameters": {**predictor.hyperparameters, "prediction_length": str(plan["horizon"])},
+        "PredictorExecutionDetails": {"PredictorExecutions": [_execution(result) for result in results]},
+        **_chosen(plan, predictor),
+    }
+
+
+def _chosen(plan: dict[str, Any], predictor: Any) -> Facts:
+    return {"AlgorithmArn": f"{_ALGORITHM_PREFIX}{predictor.chosen}"} if plan["method"] == AUTO_ML else {}
+
+
+def evaluation_result(evaluation: Any, automatic: bool) -> dict[str, Any]:
+    """Write one algorithm's backtest as GetAccuracyMetrics shows it.
+
+    An AutoPredictor shows its summary only, and no algorithm.
+    """
+    summary = {"EvaluationType": "SUMMARY", "Metrics": metrics_shape(evaluation.summary)}
+    if automatic:
+        return {"TestWindows": [summary]}
+    return {
+        "AlgorithmArn": f"{_ALGORITHM_PREFIX}{evaluation.algorithm}",
+        "TestWindows": [summary, *(_window(window) for window in evaluation.windows)],
+    }
+
+
+def _window(window: Any) -> dict[str, Any]:
+    return {
+        "EvaluationType": "COMPUTED",
+        "TestWindowStart": _epoch(window.start),
+        "TestWindowEnd": _epoch(window.end_exclusive),
+        "ItemCount": int(window.item_count),
+        "Metrics": metrics_shape(window.metrics),
+    }
+
+
+def metrics_shape(metrics: Any) -> dict[str, Any]:
+    """Write metrics as the API does: quantiles descending, undefined values left out."""
+    losses = sorted(metrics.weighted_quantile_loss.items(), reverse=True)
+    errors = {"WAPE": metrics.wape, "RMSE": metrics.rmse, "MASE": metrics.mase, "MAPE": metrics.mape}
+    return {
+        **_defined({"RMSE": metrics.rmse, "AverageWeightedQuantileLoss": metrics.average_wql}),
+        "WeightedQuantileLosses": [
+            {"Quantile": float(quantile), "LossValue": float(loss)}
+            for quantile, loss in losses
+            if math.isfinite(loss)
+        ],
+        "ErrorMetrics": [{"ForecastType": "mean", **_defined(errors)}],
+    }
+
+
+def _execution(result: dict[str, Any]) -> dict[str, Any]:
+    windows = [window for window in result["TestWindows"] if window["EvaluationType"] == "COMPUTED"]
+    shown = ("TestWindowStart", "TestWindowEnd")
+    return {
+        "AlgorithmArn": result["AlgorithmArn"],
+        "TestWindows": [{**{name: each[name] for name in shown}, "Status": "ACTIVE"} for each in windows],
+    }
+
+
+def _defined(values: dict[str, float | None]) -> dict[str, float]:
+    return {
+        name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)
+    }
+
+
+def _epoch(time: pd.Timestamp) -> float:
+    """Local times travel as if they were UTC."""
+    return time.tz_localize("UTC").timestamp()
