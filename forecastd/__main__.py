@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    for chatty in ("botocore", "boto3", "urllib3", "s3transfer", "cmdstanpy", "prophet"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         settings = Settings.from_environment(
             os.environ,
@@ -63,7 +65,7 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
 def _work(settings: Settings, options: argparse.Namespace) -> None:
     from forecastd.app import end_with_parent, worker_lock
     from forecastd.jobs.objects import Objects
-    from forecastd.jobs.runners import RUNNERS
+    from forecastd.jobs.runners import RUNNERS, load_training_libraries
     from forecastd.jobs.worker import Worker
     from forecastd.store.blobs import Blobs
     from forecastd.store.database import Store
@@ -74,7 +76,8 @@ def _work(settings: Settings, options: argparse.Namespace) -> None:
     with worker_lock(settings.data_dir):
         objects = Objects.from_environment(settings.region)
         store, blobs = Store(settings.database_path), Blobs(settings.data_dir)
-        Worker(store, blobs, settings, RUNNERS, objects, name).run(threading.Event())
+        worker = Worker(store, blobs, settings, RUNNERS, objects, name, load_training_libraries)
+        worker.run(threading.Event())
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +32,8 @@ from forecastd.wire.response import Response, write_error, write_response
 logger = logging.getLogger(__name__)
 
 _LARGEST_BODY = 16 * 2**20
+_PATIENCE_S = 5.0  # for the workers of a killed server to end
+_LOCK_EVERY_S = 0.05
 
 
 class App:
@@ -140,10 +143,14 @@ def serve(settings: Settings) -> None:
 def recover(settings: Settings, store: Store) -> None:
     """Give back the jobs of workers that are gone, and clear away what they left half-done.
 
-    A worker that still lives holds the workers' lock; then its lease decides.
+    The workers of a server that was killed end by themselves within moments. One that lives on belongs
+    to somebody else and holds the workers' lock; then its lease decides.
     """
-    with _locked(settings.data_dir / "workers.lock", fcntl.LOCK_EX) as alone:
+    with _locked(settings.data_dir / "workers.lock", fcntl.LOCK_EX, patience_s=_PATIENCE_S) as alone:
         if not alone:
+            logger.warning(
+                "other workers use %s; jobs that nobody does are found by their lease", settings.data_dir
+            )
             return
         jobs = store.release_all()
         orphans = Blobs(settings.data_dir).sweep(store.blobs())
@@ -155,7 +162,7 @@ def recover(settings: Settings, store: Store) -> None:
 def worker_lock(data_dir: Path) -> Iterator[None]:
     """Hold the sign that a worker lives; many workers can."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    with _locked(data_dir / "workers.lock", fcntl.LOCK_SH, wait=True):
+    with _locked(data_dir / "workers.lock", fcntl.LOCK_SH, patience_s=float("inf")):
         yield
 
 
@@ -165,21 +172,25 @@ def _only_server(data_dir: Path) -> Iterator[None]:
     with _locked(data_dir / "serve.lock", fcntl.LOCK_EX) as alone:
         if not alone:
             raise StartFailed(
-                f"Another forecastd serves the data directory {data_dir}; end it, or choose another --data-dir."
+                f"Another forecastd serves the data directory {data_dir};"
+                " end it, or choose another --data-dir."
             )
         yield
 
 
 @contextmanager
-def _locked(path: Path, mode: int, wait: bool = False) -> Iterator[bool]:
+def _locked(path: Path, mode: int, patience_s: float = 0.0) -> Iterator[bool]:
     """Try to lock a file until the end of the block, or of the process; say whether it worked."""
     with path.open("a") as file:
-        yield _lock(file, mode if wait else mode | fcntl.LOCK_NB)
+        give_up_at = time.monotonic() + patience_s
+        while not (locked := _lock(file, mode)) and time.monotonic() < give_up_at:
+            time.sleep(_LOCK_EVERY_S)
+        yield locked
 
 
 def _lock(file: IO[str], mode: int) -> bool:
     try:
-        fcntl.flock(file, mode)
+        fcntl.flock(file, mode | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

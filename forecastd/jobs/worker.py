@@ -39,6 +39,7 @@ class Worker:
         runners: Mapping[str, Runner],
         objects: Objects,
         name: str | None = None,
+        when_idle: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._store = store
@@ -46,12 +47,18 @@ class Worker:
         self._settings = settings
         self._runners = runners
         self._objects = objects
+        self._when_idle = when_idle
 
     def run(self, end: threading.Event) -> None:
-        """Work until `end` is set."""
+        """Work until `end` is set; the first time there is nothing to do, get ready for what may come."""
+        ready = False
         while not end.is_set():
-            if not self.work_once():
-                end.wait(self._settings.poll_s)
+            if self.work_once():
+                continue
+            if not ready:
+                self._when_idle()
+                ready = True
+            end.wait(self._settings.poll_s)
 
     def work_once(self) -> bool:
         """Do the next job, if there is one.

@@ -1,0 +1,123 @@
+"""Rows of files: headers, blank lines, wrong cells named by file, row and column, and Parquet's types."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from forecastd.errors import JobFailed
+from forecastd.jobs.rows import Problems, is_header, read_csv, read_parquet, tell_bad_cells, typed
+
+SCHEMA = {"item_id": "string", "timestamp": "timestamp", "demand": "float"}
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+
+def rows_of(text: str, schema: dict[str, str] = SCHEMA) -> tuple[list[list[str | None]], list[int], Problems]:
+    problems = Problems()
+    pieces = list(read_csv(io.BytesIO(text.encode()), schema, "f.csv", problems))
+    rows = [list(row.values()) for piece in pieces for row in piece.table.to_pylist()]
+    return rows, [int(row) for piece in pieces for row in piece.rows], problems
+
+
+def test_a_header_is_dropped_whatever_its_names() -> None:
+    rows, numbers, _ = rows_of("sku,when,sold\na,2024-01-01 00:00:00,1\n")
+    assert rows == [["a", "2024-01-01 00:00:00", "1"]]
+    assert numbers == [2]
+
+
+def test_data_in_the_first_line_is_kept_even_if_its_time_has_another_format() -> None:
+    assert len(rows_of("a,01/02/2024,1\n")[0]) == 1
+
+
+def test_only_the_very_first_line_can_be_a_header() -> None:
+    assert len(rows_of("a,2024-01-01 00:00:00,1\nitem_id,timestamp,demand\n")[0]) == 2
+
+
+def test_metadata_has_a_header_only_if_it_has_the_names() -> None:
+    schema = {"item_id": "string", "color": "string"}
+    assert is_header(schema, ["ITEM_ID", " Color"])
+    assert not is_header(schema, ["sku", "tint"])
+
+
+def test_blank_lines_and_quoted_line_breaks_are_read_and_rows_keep_their_numbers() -> None:
+    text = 'a,2024-01-01 00:00:00,1\n\n"x,\ny",2024-01-01 00:00:00,2\nshort,row\nz,2024-01-01 00:00:00,4\n'
+    rows, numbers, problems = rows_of(text)
+    assert [row[0] for row in rows] == ["a", "x,\ny", "z"]
+    assert numbers == [1, 3, 5]
+    assert problems.sentence() == "f.csv, row 4, column count: it has 2 columns, not 3."
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_item() -> None:
+    assert rows_of("\ufeffa,2024-01-01 00:00:00,1\n")[0][0][0] == "a"
+
+
+def test_bytes_that_are_no_text_are_told() -> None:
+    with pytest.raises(JobFailed, match=r"f\.csv cannot be read as CSV"):
+        list(read_csv(io.BytesIO(b"a,2024-01-01 00:00:00,\xff\xfe\n"), SCHEMA, "f.csv", Problems()))
+
+
+def test_numbers_know_null_nan_and_what_is_none() -> None:
+    column = typed(pa.chunked_array([["1.5", None, "NaN", "abc", "inf", " 2 ", "1e3"]]), "float", TIME_FORMAT)
+    assert column.bad.tolist() == [False, False, False, True, True, False, False]
+    assert column.null.tolist() == [False, True, False, False, False, False, False]
+    np.testing.assert_array_equal(column.values, [1.5, np.nan, np.nan, np.nan, np.nan, 2.0, 1000.0])
+
+
+def test_whole_numbers_must_be_whole() -> None:
+    column = typed(pa.chunked_array([["1", "2.0", "2.5"]]), "integer", TIME_FORMAT)
+    assert column.bad.tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-02-30 00:00:00", "2024-01-01", "2024-01-01T00:00:00", "2024-01-01 25:00:00"]
+)
+def test_a_time_of_another_format_or_that_does_not_exist_is_bad(text: str) -> None:
+    assert typed(pa.chunked_array([[text]]), "timestamp", TIME_FORMAT).bad.all()
+
+
+def test_bad_cells_are_told_with_row_and_value() -> None:
+    problems = Problems()
+    [raw] = read_csv(
+        io.BytesIO(b"a,2024-01-01 00:00:00,1\nb,2024-01-01 00:00:00,many\n"), SCHEMA, "f.csv", problems
+    )
+    column = typed(raw.table.column("demand"), "float", TIME_FORMAT)
+    tell_bad_cells(column, "demand", "a number", raw, "f.csv", problems)
+    assert problems.sentence() == "f.csv, row 2, column demand: 'many' is not a number."
+
+
+def test_many_problems_are_counted_and_the_first_told() -> None:
+    problems = Problems()
+    for row in range(10):
+        problems.add("f", row, "c", "it is odd")
+    assert problems.sentence().count("it is odd") == 3
+    assert problems.sentence().endswith("; and 7 more.")
+
+
+def test_parquet_is_read_by_name_and_keeps_its_types(tmp_path: Path) -> None:
+    times = pd.to_datetime(["2024-01-01", "2024-01-02"])
+    frame = pd.DataFrame({"demand": [1, 2], "timestamp": times, "item_id": ["a", "b"], "extra": [0, 0]})
+    frame.to_parquet(tmp_path / "x.parquet")
+    [raw] = read_parquet(tmp_path / "x.parquet", SCHEMA, "x.parquet")
+    assert raw.table.column_names == list(SCHEMA)
+    assert typed(raw.table.column("demand"), "float", "").values.tolist() == [1.0, 2.0]
+    assert typed(raw.table.column("timestamp"), "timestamp", "").values.tolist() == list(times)
+
+
+def test_parquet_with_other_names_is_read_by_position_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"a": ["i"], "b": ["2024-01-01 00:00:00"], "c": [1.0]}), path)
+    [raw] = read_parquet(path, SCHEMA, "x.parquet")
+    assert raw.table.to_pylist()[0]["item_id"] == "i"
+    pq.write_table(pa.table({"a": ["i"]}), path)
+    with pytest.raises(JobFailed, match="has the columns a, but the schema is item_id"):
+        list(read_parquet(path, SCHEMA, "x.parquet"))
+
+
+def test_a_file_that_is_no_parquet_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("a,b")
+    with pytest.raises(JobFailed, match="cannot be read as Parquet"):
+        list(read_parquet(tmp_path / "x", SCHEMA, "x"))
