@@ -1,0 +1,62 @@
+"""Greedy quantile averaging: which candidates to mix, and how much of each.
+
+Starting from nothing, the candidate that improves the mixture most on the selection windows is added,
+again and again, with repetition; a candidate's weight is how often it was added. The loss is the quantile
+loss *scaled per series*, so that a few large series do not decide for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from forecastd.models.quantiles import GRID, pinball
+
+ROUNDS = 25
+CORE = (GRID > 0.05) & (GRID < 0.95)  # the far tails say little on short windows
+
+
+def scaled_loss(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray) -> float:
+    """Mean quantile loss over the core of the grid, each series over its ``scale`` [N]."""
+    loss = pinball(actual, forecast[..., CORE], GRID[CORE]) / scale[:, None, None]
+    return float(np.nanmean(loss)) if np.isfinite(loss).any() else 0.0
+
+
+def greedy_weights(
+    actual: np.ndarray, forecasts: Mapping[str, np.ndarray], scale: np.ndarray, rounds: int = ROUNDS
+) -> dict[str, float]:
+    """Weights that sum to one; candidates never chosen are absent.
+
+    Args:
+        actual: [N, S], the selection windows side by side; NaN is ignored.
+        forecasts: Per candidate [N, S, K].
+        scale: [N].
+    """
+    names = sorted(forecasts)
+    total = np.zeros_like(next(iter(forecasts.values())))
+    chosen: list[str] = []
+    history: list[float] = []
+    for _ in range(rounds):
+        losses = [scaled_loss(actual, (total + forecasts[n]) / (len(chosen) + 1), scale) for n in names]
+        best = int(np.argmin(losses))
+        chosen.append(names[best])
+        history.append(losses[best])
+        total = total + forecasts[names[best]]
+    kept = chosen[: int(np.argmin(history)) + 1]
+    return {name: kept.count(name) / len(kept) for name in names if name in kept}
+
+
+def combine(forecasts: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    """The weighted average [N, H, K]; where a candidate has no answer, the others share its weight."""
+    total: np.ndarray | None = None
+    share: np.ndarray | None = None
+    for name, weight in weights.items():
+        forecast = forecasts[name]
+        known = np.isfinite(forecast).all(axis=(1, 2))[:, None, None]
+        part = np.where(known, forecast, 0.0) * weight
+        total = part if total is None else total + part
+        share = known * weight if share is None else share + known * weight
+    assert total is not None  # weights are never empty
+    assert share is not None
+    return np.divide(total, share, out=np.full(total.shape, np.nan), where=share > 0)

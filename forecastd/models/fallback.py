@@ -1,0 +1,93 @@
+"""A forecast for every series that the models cannot serve, with a label that says how it was made.
+
+label               series                              method
+model               at least 5 values                   the trained models
+short history       1 to 4 values                       their mean, spread as wide as is usual in the panel
+cold start          no value, others have some          mixture of the forecasts of the items most alike
+no data             no value anywhere                   zero
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecastd.models.history import History
+from forecastd.models.quantiles import GRID, MEDIAN, normal, ordered
+
+ENOUGH_VALUES = 5
+MODEL, SHORT, COLD, NOTHING = "model", "short history", "cold start", "no data"
+USUAL_SPREAD = 0.5  # of the level, where no other series tells
+MOST_MIXED = 500  # series in a mixture; more change nothing
+
+
+def has_enough(values: np.ndarray) -> np.ndarray:
+    """Which series have enough values to be modelled, bool [N]."""
+    return (~np.isnan(values)).sum(axis=1) >= ENOUGH_VALUES
+
+
+def completed(history: History, forecast: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """The forecast [N, H, K] with every missing series filled in, ordered and finite, and a label per
+    series.
+    """
+    result = np.array(forecast, np.float64)
+    counts = (~np.isnan(history.values)).sum(axis=1)
+    missing = ~np.isfinite(result).all(axis=(1, 2))
+    labels = np.where(missing, SHORT, MODEL).astype(object)
+    short = missing & (counts > 0)
+    if short.any():
+        result[short] = _short(history, short, result[~missing])
+    cold = missing & (counts == 0)
+    if cold.any():
+        labels[cold] = NOTHING if cold.all() else COLD
+        result[cold] = 0.0 if cold.all() else _alike(history.static, cold, result)
+    return ordered(result), list(labels)
+
+
+def _short(history: History, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    values = history.values[rows]
+    known = ~np.isnan(values)
+    level = np.where(known, values, 0.0).sum(axis=1) / known.sum(axis=1)
+    deviation = np.where(known, np.abs(values - level[:, None]), 0.0).max(axis=1)
+    spread = np.maximum(deviation, _relative_spread(others) * np.abs(level))
+    shape = (len(level), history.horizon)
+    return normal(np.broadcast_to(level[:, None], shape), np.broadcast_to(spread[:, None], shape))
+
+
+def _relative_spread(others: np.ndarray) -> float:
+    """The usual width of a forecast against its level: half of p10 to p90, median over series."""
+    if not len(others):
+        return USUAL_SPREAD
+    p10, p90 = int(np.flatnonzero(GRID == 0.1)[0]), int(np.flatnonzero(GRID == 0.9)[0])
+    width = (others[..., p90] - others[..., p10]).mean(axis=1) / 2.56
+    level = np.abs(others[..., MEDIAN]).mean(axis=1)
+    share = width[level > 0] / level[level > 0]
+    return float(np.clip(np.median(share), 0.05, 2.0)) if share.size else USUAL_SPREAD
+
+
+def _alike(static: np.ndarray, cold: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+    """For each cold series the mixture of all series with the same metadata, of all series where none has
+    it.
+    """
+    profiles, group = np.unique(static, axis=0, return_inverse=True) if static.shape[1] else (None, None)
+    group = np.zeros(len(static), int) if profiles is None else np.asarray(group).ravel()
+    result = np.empty((len(static), *forecast.shape[1:]))
+    for one in np.unique(group[cold]):
+        members = np.flatnonzero((group == one) & ~cold)
+        members = members if members.size else np.flatnonzero(~cold)
+        result[cold & (group == one)] = _mixture(forecast[members])
+    return result[cold]
+
+
+def _mixture(forecasts: np.ndarray) -> np.ndarray:
+    """Quantiles [H, K] of the equal mixture of the forecasts [M, H, K]."""
+    some = forecasts[np.linspace(0, len(forecasts) - 1, min(len(forecasts), MOST_MIXED)).astype(int)]
+    levels = np.linspace(0.02, 0.98, 25)
+    fine = np.stack([_interpolate(some, level) for level in levels], axis=-1)  # [M, H, 25]
+    pooled = np.moveaxis(fine, 1, 0).reshape(fine.shape[1], -1)
+    return np.quantile(pooled, GRID, axis=1).T
+
+
+def _interpolate(forecast: np.ndarray, level: float) -> np.ndarray:
+    right = int(np.clip(np.searchsorted(GRID, level), 1, len(GRID) - 1))
+    share = (level - GRID[right - 1]) / (GRID[right] - GRID[right - 1])
+    return forecast[..., right - 1] * (1 - share) + forecast[..., right] * share

@@ -1,0 +1,138 @@
+"""Accuracy of a forecast on one backtest window, by the formulas that Amazon Forecast documents.
+
+Sums run over all evaluated pairs of item *i* and step *t* of the window together; y is the actual, q_p the
+forecast quantile and f the mean forecast:
+
+    wQL[p]  = 2 * sum( p * max(y - q_p, 0) + (1 - p) * max(q_p - y, 0) ) / sum |y|
+    WAPE    = sum |y - f| / sum |y|
+    RMSE    = sqrt( mean (y - f)^2 )
+    MAPE    = mean |y - f| / |y|              a pair with y = 0 adds 0 and is counted
+    MASE    = mean |y - f| / mean |y_t - y_t-1|    differences inside the window, of each item
+
+Where sum |y| is 0, wQL and WAPE are the numerators alone; where the scale of MASE is 0, MASE is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Accuracy over one window, or the plain mean of several."""
+
+    weighted_quantile_loss: dict[float, float]
+    average_wql: float | None  # None when no quantile was asked for
+    wape: float
+    rmse: float
+    mase: float
+    mape: float
+
+
+def weighted_quantile_loss(actual: np.ndarray, forecast: np.ndarray, quantile: float) -> float:
+    """wQL[p] of any two arrays of one shape."""
+    over = np.maximum(forecast - actual, 0.0).sum()
+    under = np.maximum(actual - forecast, 0.0).sum()
+    return 2.0 * float(quantile * under + (1.0 - quantile) * over) / _weight(actual)
+
+
+def wape(actual: np.ndarray, mean: np.ndarray) -> float:
+    """Weighted absolute percentage error, as a fraction."""
+    return float(np.abs(actual - mean).sum()) / _weight(actual)
+
+
+def rmse(actual: np.ndarray, mean: np.ndarray) -> float:
+    """Root of the mean squared error."""
+    return float(np.sqrt(np.mean((actual - mean) ** 2))) if actual.size else 0.0
+
+
+def mape(actual: np.ndarray, mean: np.ndarray) -> float:
+    """Mean absolute percentage error, as a fraction."""
+    if not actual.size:
+        return 0.0
+    error = np.abs(actual - mean)
+    share = np.divide(error, np.abs(actual), out=np.zeros_like(error), where=actual != 0)
+    return float(share.mean())
+
+
+def mase(actual: np.ndarray, mean: np.ndarray) -> float:
+    """Mean absolute scaled error; both arrays [N, H], scaled by the steps from one actual to the next."""
+    if actual.shape[0] == 0 or actual.shape[1] < 2:
+        return 0.0
+    scale = float(np.abs(np.diff(actual, axis=1)).mean())
+    return float(np.abs(actual - mean).mean()) / scale if scale > 0 else 0.0
+
+
+def _weight(actual: np.ndarray) -> float:
+    total = float(np.abs(actual).sum())
+    return total if total > 1e-12 else 1.0
+
+
+def complete_items(actual: np.ndarray) -> np.ndarray:
+    """Which items have every value in the window, bool [N]; only they are evaluated."""
+    return ~np.isnan(actual).any(axis=1)
+
+
+def window_metrics(
+    actual: np.ndarray, forecasts: np.ndarray, mean: np.ndarray, quantiles: Sequence[float]
+) -> Metrics:
+    """All metrics of one window over the items that are complete in it.
+
+    Args:
+        actual: [N, H], NaN where missing.
+        forecasts: [N, H, Q].
+        mean: [N, H].
+        quantiles: The Q quantiles of ``forecasts``.
+    """
+    rows = complete_items(actual)
+    actual, forecasts, mean = actual[rows], forecasts[rows], mean[rows]
+    losses = {q: weighted_quantile_loss(actual, forecasts[:, :, k], q) for k, q in enumerate(quantiles)}
+    return Metrics(
+        weighted_quantile_loss=losses,
+        average_wql=float(np.mean(list(losses.values()))) if losses else None,
+        wape=wape(actual, mean),
+        rmse=rmse(actual, mean),
+        mase=mase(actual, mean),
+        mape=mape(actual, mean),
+    )
+
+
+def summary(windows: Sequence[Metrics]) -> Metrics:
+    """The plain mean of each metric over windows, the RMSE included.
+
+    Raises:
+        ValueError: There is no window to summarise.
+    """
+    if not windows:
+        raise ValueError("There is no backtest window to summarise: give at least one.")
+    quantiles = windows[0].weighted_quantile_loss
+    losses = {q: _mean([w.weighted_quantile_loss[q] for w in windows]) for q in quantiles}
+    averages = [w.average_wql for w in windows if w.average_wql is not None]
+    return Metrics(
+        weighted_quantile_loss=losses,
+        average_wql=_mean(averages) if averages else None,
+        wape=_mean([w.wape for w in windows]),
+        rmse=_mean([w.rmse for w in windows]),
+        mase=_mean([w.mase for w in windows]),
+        mape=_mean([w.mape for w in windows]),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
+
+
+METRIC_NAMES = ("AverageWeightedQuantileLoss", "WAPE", "RMSE", "MASE", "MAPE")
+
+
+def chosen_metric(metrics: Metrics, name: str) -> float:
+    """The value of the metric that Amazon calls ``name``; the smaller the better.
+
+    AverageWeightedQuantileLoss falls back to WAPE where only the mean was asked for.
+    """
+    if name == "AverageWeightedQuantileLoss":
+        return metrics.wape if metrics.average_wql is None else metrics.average_wql
+    return float(getattr(metrics, name.lower()))
