@@ -1,0 +1,74 @@
+"""`python -m bridge`: relay S3 notifications from a queue into Prefect until told to end.
+
+Settings come from the environment:
+
+    FORECAST_QUEUE              name or URL of the queue (forecast-uploads)
+    FORECAST_BRIDGE_POLL_S      longest wait for a message, 0 … 20 (20)
+    FORECAST_BRIDGE_LINGER_S    wait for more of the same burst (0.3)
+    FORECAST_BRIDGE_CONFIRM_S   wait for Prefect to start a run (30)
+    AWS_*, PREFECT_*            where AWS and the Prefect server are, as usual
+"""
+
+import logging
+import os
+import signal
+import sys
+
+import boto3
+from botocore.config import Config
+from prefect.client.orchestration import get_client
+
+from bridge.announcer import Announcer
+from bridge.queue import Queue
+from bridge.relay import Pace, Relay
+
+LONGEST_POLL_S = 20
+
+
+def pace_from(environment: dict[str, str]) -> Pace:
+    """The waiting times that the environment asks for.
+
+    Raises:
+        SystemExit: a value is no number, or the poll is longer than SQS allows.
+    """
+    usual = Pace()
+    try:
+        pace = Pace(
+            poll_s=int(environment.get("FORECAST_BRIDGE_POLL_S", usual.poll_s)),
+            linger_s=float(environment.get("FORECAST_BRIDGE_LINGER_S", usual.linger_s)),
+            confirm_s=float(environment.get("FORECAST_BRIDGE_CONFIRM_S", usual.confirm_s)),
+        )
+    except ValueError as error:
+        raise SystemExit(f"FORECAST_BRIDGE_* must be numbers of seconds: {error}") from error
+    if not 0 <= pace.poll_s <= LONGEST_POLL_S:
+        raise SystemExit(f"FORECAST_BRIDGE_POLL_S is {pace.poll_s}; SQS waits 0 to {LONGEST_POLL_S} seconds")
+    return pace
+
+
+def main() -> None:
+    """Relay with the settings of the environment; SIGTERM and SIGINT end it within a second or two."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stdout
+    )
+    for chatty in ("httpx", "botocore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    pace = pace_from(dict(os.environ))
+    sqs = boto3.client(
+        "sqs",
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": 3},
+            connect_timeout=5,
+            read_timeout=pace.poll_s + 15,
+        ),
+    )
+    queue = Queue(sqs, os.environ.get("FORECAST_QUEUE", "forecast-uploads"))
+    with get_client(sync_client=True) as client:  # brings authentication, CSRF and retries on 503
+        relay = Relay(queue, Announcer(client), pace)
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, lambda *_: relay.stop())
+        logging.getLogger("bridge").info("relaying %s to %s", queue.name, client.api_url)
+        relay.run()
+
+
+if __name__ == "__main__":
+    main()
