@@ -1,0 +1,25 @@
+"""The identity of a run: a hash of all that its forecast depends on."""
+
+import hashlib
+import json
+
+from pipeline.inputs import Inputs
+from pipeline.params import Params
+from pipeline.workload import Workload
+
+LENGTH = 12  # hex digits: 48 bits, short enough for names, long enough never to meet by chance
+
+
+def fingerprint(workload: Workload, params: Params, inputs: Inputs) -> str:
+    """The run's id: equal content gives an equal id, whatever the order or time of its arrival.
+
+    It covers the workload, the normalised configuration, and key, size and ETag of every input object.
+    """
+    content = {
+        "bucket": workload.bucket,
+        "folder": workload.folder,
+        "params": params.normalised(),
+        "objects": sorted([o.key, o.size, o.etag] for o in inputs.objects),
+    }
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:LENGTH]

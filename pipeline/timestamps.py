@@ -1,0 +1,21 @@
+"""Timestamp formats in Java's letters, as the forecasting API names them, and Python's directives."""
+
+import datetime as dt
+
+DAY = "yyyy-MM-dd"
+SECOND = "yyyy-MM-dd HH:mm:ss"
+# The 12-hour letters are a known slip for HH that the service accepts.
+DIRECTIVES = {DAY: "%Y-%m-%d", SECOND: "%Y-%m-%d %H:%M:%S", "yyyy-MM-dd hh:mm:ss": "%Y-%m-%d %H:%M:%S"}
+PATTERNS = {DAY: r"\d{4}-\d{2}-\d{2}", SECOND: r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}"}
+PATTERNS["yyyy-MM-dd hh:mm:ss"] = PATTERNS[SECOND]
+DEFAULT = SECOND  # what the API assumes when no format is given
+
+
+def directive(java_format: str) -> str:
+    """The strptime directives for a format in Java's letters."""
+    return DIRECTIVES[java_format]
+
+
+def write(moment: dt.datetime, java_format: str) -> str:
+    """The moment in the format."""
+    return moment.strftime(DIRECTIVES[java_format])

@@ -1,0 +1,175 @@
+"""Waiting for the forecasting service: growing pauses, a little chance in them, and nothing hung silently."""
+
+import random as _random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pipeline.errors import FOREIGN, Missing, NotYet, PipelineError, ResourceFailed, translate
+
+T = TypeVar("T")
+
+FIRST_S = 1.0  # local jobs finish in seconds …
+CAP_S = 30.0  # … Amazon's in tens of minutes, where half a minute more does not matter
+GROWTH = 1.6
+JITTER = 0.25  # so that runs that started together do not ask together
+
+_EXPECTED = (PipelineError, *FOREIGN)
+FAILED = ("CREATE_FAILED", "CREATE_STOPPED", "UPDATE_FAILED", "DELETE_FAILED")
+
+
+# A description names its resource and its parents; children stand before their parents here.
+_OWN_ARN = (
+    "DatasetImportJobArn",
+    "ForecastExportJobArn",
+    "ForecastArn",
+    "PredictorArn",
+    "DatasetGroupArn",
+    "DatasetArn",
+)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a wait stands: the state, the service's own estimate if it gives one, and the time so far."""
+
+    status: str
+    minutes_left: float | None
+    waited_s: float
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Pauses:
+    """Pauses that grow by a factor to a cap, each shortened or lengthened at random by up to a quarter."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = _random.random,
+        first_s: float = FIRST_S,
+        cap_s: float = CAP_S,
+        limit_s: float | None = None,
+    ) -> None:
+        self._clock, self._sleep, self._random = clock, sleep, random
+        self._next_s, self._cap_s, self._limit_s = first_s, cap_s, limit_s
+        self._start = clock()
+
+    @property
+    def waited_s(self) -> float:
+        return self._clock() - self._start
+
+    def pause(self, what: str) -> None:
+        """Sleeps until the next attempt.
+
+        Raises:
+            NotYet: if the limit is reached.
+        """
+        if self._limit_s is not None and self.waited_s >= self._limit_s:
+            raise NotYet(
+                f"{what} after {self.waited_s:.0f} seconds; the limit is {self._limit_s:.0f}.",
+                "Run again later: it continues where it stopped.",
+            )
+        self._sleep(self._next_s * (1 + JITTER * (2 * self._random() - 1)))
+        self._next_s = min(self._next_s * GROWTH, self._cap_s)
+
+
+def wait_until_active(
+    describe: Callable[[], Mapping[str, Any]], on_progress: OnProgress | None = None, **pauses: Any
+) -> dict[str, Any]:
+    """The resource's description once it is ACTIVE.
+
+    Throttling, quotas and broken connections only lengthen the wait.
+
+    Args:
+        describe: asks the service; returns the description with `Status`.
+        on_progress: told every state, once per question.
+        pauses: clock, sleep, random, first_s, cap_s, limit_s of `Pauses`.
+
+    Raises:
+        ResourceFailed: if the resource failed or was stopped; it carries the service's message.
+        NotYet: if `limit_s` is given and passed.
+    """
+    between = Pauses(**pauses)
+    while True:
+        try:
+            found = dict(describe())
+        except _EXPECTED as error:
+            _raise_unless_waiting_helps(error, "asking for a resource's state")
+            found = {"Status": "no answer"}
+        status = found["Status"]
+        _tell(on_progress, status, found, between)
+        if status == "ACTIVE":
+            return found
+        if status in FAILED:
+            raise _failure(found)
+        between.pause(f"The resource is still {status}")
+
+
+def wait_until_gone(
+    describe: Callable[[], Mapping[str, Any]], on_progress: OnProgress | None = None, **pauses: Any
+) -> None:
+    """Returns when the service no longer knows the resource.
+
+    Raises:
+        ResourceFailed: if the deletion failed.
+        NotYet: if `limit_s` is given and passed.
+    """
+    between = Pauses(**pauses)
+    while True:
+        try:
+            found = dict(describe())
+        except _EXPECTED as error:
+            if isinstance(translate(error, "asking for a resource's state"), Missing):
+                return
+            _raise_unless_waiting_helps(error, "asking for a resource's state")
+            found = {"Status": "no answer"}
+        _tell(on_progress, found["Status"], found, between)
+        if found["Status"] == "DELETE_FAILED":
+            raise _failure(found)
+        between.pause(f"The resource is still {found['Status']}")
+
+
+def patiently(call: Callable[[], T], on_progress: OnProgress | None = None, **pauses: Any) -> T:
+    """What the call returns, repeated for as long as waiting helps.
+
+    Raises:
+        PipelineError: the first error that waiting does not help, or NotYet at `limit_s`.
+    """
+    between = Pauses(**pauses)
+    while True:
+        try:
+            return call()
+        except _EXPECTED as error:
+            reason = _raise_unless_waiting_helps(error, "calling the service")
+        _tell(on_progress, f"waiting: {reason.what}", {}, between)
+        between.pause(reason.what.rstrip("."))
+
+
+def _raise_unless_waiting_helps(error: Exception, doing: str) -> PipelineError:
+    reason = translate(error, doing)
+    if reason.waiting_helps:
+        return reason
+    if reason is error:
+        raise error
+    raise reason from error
+
+
+def _tell(on_progress: OnProgress | None, status: str, found: Mapping[str, Any], between: Pauses) -> None:
+    if on_progress is not None:
+        on_progress(Progress(status, found.get("EstimatedTimeRemainingInMinutes"), between.waited_s))
+
+
+def _failure(found: Mapping[str, Any]) -> ResourceFailed:
+    arn = next((str(found[member]) for member in _OWN_ARN if found.get(member)), "")
+    name = arn.split(":", 5)[-1] or "The resource"
+    message = found.get("Message") or "the service gave no reason"
+    return ResourceFailed(
+        f"{name} is {found['Status']}: {message.rstrip('.')}.",
+        "Correct what the message names, in the data or in params.json, and upload again; "
+        "or run again if the cause is gone.",
+    )
