@@ -60,7 +60,7 @@ def test_every_domain_has_a_smallest_schema_for_every_type(
     if dataset_type == "RELATED_TIME_SERIES":
         attributes["price"] = "float"
     create(forecast, attributes, Domain=domain.name, DatasetType=dataset_type)
-    missing = dict(list(attributes.items())[1:])
+    missing = {"other": "float", **dict(list(attributes.items())[1:])}
     with pytest.raises(
         forecast.exceptions.InvalidInputException, match=f"needs the attribute {domain.item_key}"
     ):
@@ -169,22 +169,11 @@ def test_a_group_refuses_datasets_that_do_not_exist_or_fit(forecast: Any) -> Non
         create_group(forecast, Domain="RETAIL", DatasetArns=[create(forecast)])
 
 
-def test_a_deleted_dataset_stays_in_its_group_by_name_only(forecast: Any) -> None:
-    from conftest import eventually
-
+def test_a_deleted_dataset_stays_in_its_group_by_name_only(forecast: Any, lab: Any) -> None:
     dataset = create(forecast)
     group = create_group(forecast, DatasetArns=[dataset])
-    eventually(lambda: is_gone(forecast, dataset))
+    lab.wait_until_gone(lambda: forecast.delete_dataset(DatasetArn=dataset))
     assert forecast.describe_dataset_group(DatasetGroupArn=group)["DatasetArns"] == [dataset]
-
-
-def is_gone(forecast: Any, dataset: str) -> bool:
-    """Delete until there is nothing to delete, as the sample notebooks do."""
-    try:
-        forecast.delete_dataset(DatasetArn=dataset)
-    except forecast.exceptions.ResourceNotFoundException:
-        return True
-    return False
 
 
 def test_a_group_is_deleted_at_once_and_its_datasets_stay(forecast: Any) -> None:
