@@ -1,0 +1,295 @@
+"""Predictors: what is refused before training, what is trained, and what is told about it."""
+
+from typing import Any
+
+import pytest
+
+ALGORITHM = "arn:aws:forecast:::algorithm/"
+INVALID = "InvalidInputException"
+
+
+@pytest.fixture(scope="module")
+def group(lab: Any, hourly: Any) -> str:
+    """Two items, ten days of hours."""
+    return lab.filled_group(hourly(items=2, days=10))
+
+
+@pytest.fixture(scope="module")
+def trained(lab: Any, group: str) -> str:
+    """An older predictor with two backtest windows."""
+    return lab.predictor(
+        group, EvaluationParameters={"NumberOfBacktestWindows": 2, "BackTestWindowOffset": 24}
+    )
+
+
+@pytest.fixture(scope="module")
+def automatic(lab: Any, forecast: Any, group: str) -> str:
+    arn = lab.start_auto_predictor(group, Tags=[{"Key": "team", "Value": "a"}])
+    described = lab.wait(lambda: forecast.describe_auto_predictor(PredictorArn=arn))
+    assert described["Status"] == "ACTIVE", described
+    return arn
+
+
+def config(**members: Any) -> dict[str, Any]:
+    return {"FeaturizationConfig": {"ForecastFrequency": "H", **members}}
+
+
+def filling(attribute: str = "target_value", **parameters: str) -> dict[str, Any]:
+    step = {"FeaturizationMethodName": "filling", "FeaturizationMethodParameters": parameters}
+    return config(Featurizations=[{"AttributeName": attribute, "FeaturizationPipeline": [step]}])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"AlgorithmArn": f"{ALGORITHM}Oracle"},
+            f"Invalid Algorithm ARN specified: {ALGORITHM}Oracle. Options: ",
+        ),
+        (
+            {"AlgorithmArn": f"{ALGORITHM}Deep_AR_Plus"},
+            "Deep_AR_Plus is not offered by this server yet. Use one of",
+        ),
+        ({"AlgorithmArn": f"{ALGORITHM}CNN-QR"}, "CNN-QR is not offered by this server yet. Use one of"),
+        ({"AlgorithmArn": None}, "Give an AlgorithmArn"),
+        ({"PerformAutoML": True}, "AlgorithmArn cannot be given together with PerformAutoML"),
+        ({"PerformHPO": True}, "PerformHPO is not possible with NPTS"),
+        ({"AutoMLOverrideStrategy": "AccuracyOptimized"}, "with PerformAutoML only"),
+        ({"ForecastHorizon": 0}, "must be at least 1"),
+        ({"ForecastHorizon": 240}, "can be at most 239: the target time series has 240 time steps"),
+        ({"ForecastTypes": ["0.1"] * 6}, "at most 5"),
+        ({"ForecastTypes": ["0.5", "0.50"]}, "names a type twice"),
+        ({"ForecastTypes": ["0.00"]}, "not between 0.01 and 0.99"),
+        (
+            {"ForecastTypes": ["mean"], "OptimizationMetric": "AverageWeightedQuantileLoss"},
+            "at least one quantile",
+        ),
+        ({"EvaluationParameters": {"NumberOfBacktestWindows": 6}}, "between 1 and 5"),
+        ({"EvaluationParameters": {"BackTestWindowOffset": 12}}, "at least the ForecastHorizon, 24"),
+        ({"EvaluationParameters": {"BackTestWindowOffset": 120}}, "less than half of the 240 time steps"),
+        ({"TrainingParameters": {"epochs": "3"}}, "no hyperparameter epochs"),
+        ({"TrainingParameters": {"kernel_type": "cubic"}}, "kernel_type"),
+        (config(ForecastFrequency="30min"), "finer than the frequency H"),
+        (config(ForecastDimensions=["shop"]), "shop is no dimension of the target"),
+        (filling(aggregation="median"), "aggregation = median, which is not possible; use one of sum"),
+        (filling(middlefill="value"), "needs middlefill_value"),
+        (filling(middlefill="value", middlefill_value="x"), "no number"),
+        (filling("price", middlefill="zero"), "price cannot be featurized"),
+        (filling(sidefill="zero"), "known are aggregation, frontfill"),
+    ],
+)
+def test_a_predictor_that_cannot_be_is_refused_at_once(
+    lab: Any, forecast: Any, group: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(forecast.exceptions.InvalidInputException) as raised:
+        lab.start_predictor(group, **options)
+    assert message in raised.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([{"Name": "weather"}], "weather index is not offered"),
+        ([{"Name": "holiday", "Configuration": {"CountryCode": ["XX"]}}], "needs one country code"),
+        ([{"Name": "moon"}], "moon is not known"),
+    ],
+)
+def test_additional_data_that_is_not_there_is_refused(
+    lab: Any, forecast: Any, group: str, data: list[Any], message: str
+) -> None:
+    with pytest.raises(forecast.exceptions.InvalidInputException, match=message):
+        lab.start_auto_predictor(group, DataConfig={"DatasetGroupArn": group, "AdditionalDatasets": data})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ForecastHorizon": 61}, "can be at most 60"),
+        ({"ExplainPredictor": True}, "explainability is not offered"),
+        ({"MonitorConfig": {"MonitorName": "m"}}, "monitors are not offered"),
+        ({"TimeAlignmentBoundary": {"Hour": 3}}, "TimeAlignmentBoundary"),
+    ],
+)
+def test_an_auto_predictor_that_cannot_be_is_refused_at_once(
+    lab: Any, forecast: Any, group: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(forecast.exceptions.InvalidInputException, match=message):
+        lab.start_auto_predictor(group, **options)
+
+
+def test_an_auto_predictor_needs_data_frequency_and_horizon_or_a_reference(forecast: Any) -> None:
+    with pytest.raises(
+        forecast.exceptions.InvalidInputException, match="DataConfig and ForecastFrequency and"
+    ):
+        forecast.create_auto_predictor(PredictorName="bare")
+
+
+def test_a_group_without_imported_target_is_refused(lab: Any, forecast: Any) -> None:
+    with pytest.raises(forecast.exceptions.InvalidInputException, match="no TARGET_TIME_SERIES dataset"):
+        lab.start_predictor(lab.group())
+    with pytest.raises(forecast.exceptions.InvalidInputException, match="has no imported data"):
+        lab.start_predictor(lab.group(lab.dataset()))
+
+
+def test_a_text_in_a_related_time_series_is_refused_in_the_services_words(
+    lab: Any, forecast: Any, hourly: Any
+) -> None:
+    target = lab.dataset()
+    lab.imported(target, hourly(items=1, days=5))
+    attributes = {"item_id": "string", "timestamp": "timestamp", "sky": "string", "price": "float"}
+    related = lab.dataset(attributes, DatasetType="RELATED_TIME_SERIES")
+    lab.imported(related, "item_0,2024-01-01 00:00:00,blue,1\n")
+    group = lab.group(target, related)
+    with pytest.raises(forecast.exceptions.InvalidInputException) as raised:
+        lab.start_predictor(group)
+    assert raised.value.response["Error"]["Message"] == (
+        "The attribute(s) [sky] present in the RELATED_TIME_SERIES schema should be of numeric type such as"
+        " `integer` or `float`, or be added as a forecast dimension"
+    )
+    with pytest.raises(forecast.exceptions.InvalidInputException, match="must equal the frequency H"):
+        lab.start_predictor(group, FeaturizationConfig={"ForecastFrequency": "D"}, ForecastHorizon=1)
+
+
+def test_a_trained_predictor_is_described_with_its_defaults_filled_in(
+    forecast: Any, group: str, trained: str
+) -> None:
+    described = forecast.describe_predictor(PredictorArn=trained)
+    assert described["ForecastTypes"] == ["0.1", "0.5", "0.9"]
+    assert described["EvaluationParameters"] == {"NumberOfBacktestWindows": 2, "BackTestWindowOffset": 24}
+    [featurization] = described["FeaturizationConfig"]["Featurizations"]
+    assert featurization["FeaturizationPipeline"][0]["FeaturizationMethodParameters"] == {
+        "aggregation": "sum",
+        "frontfill": "none",
+        "middlefill": "zero",
+        "backfill": "zero",
+    }
+    assert described["TrainingParameters"]["kernel_type"] == "exponential"
+    assert described["TrainingParameters"]["prediction_length"] == "24"
+    assert len(described["DatasetImportJobArns"]) == 1
+    assert (described["IsAutoPredictor"], described["PerformAutoML"]) == (False, False)
+    [execution] = described["PredictorExecutionDetails"]["PredictorExecutions"]
+    starts = [f"{window['TestWindowStart'].timestamp():.0f}" for window in execution["TestWindows"]]
+    assert starts == ["1704844800", "1704758400"]  # 2024-01-10 and -09, newest first, as if UTC
+
+
+def test_metrics_have_the_summary_first_then_every_window(forecast: Any, trained: str) -> None:
+    answer = forecast.get_accuracy_metrics(PredictorArn=trained)
+    [result] = answer["PredictorEvaluationResults"]
+    assert result["AlgorithmArn"] == f"{ALGORITHM}NPTS"
+    summary, newest, older = result["TestWindows"]
+    assert [summary["EvaluationType"], newest["EvaluationType"]] == ["SUMMARY", "COMPUTED"]
+    assert "ItemCount" not in summary
+    assert newest["ItemCount"] == 2
+    assert older["TestWindowEnd"] == newest["TestWindowStart"]
+    assert [loss["Quantile"] for loss in summary["Metrics"]["WeightedQuantileLosses"]] == [0.9, 0.5, 0.1]
+    [errors] = summary["Metrics"]["ErrorMetrics"]
+    assert errors["ForecastType"] == "mean"
+    assert summary["Metrics"]["RMSE"] == errors["RMSE"]
+    for metric in ("WAPE", "RMSE", "MASE", "MAPE"):
+        values = [window["Metrics"]["ErrorMetrics"][0][metric] for window in (newest, older)]
+        assert errors[metric] == pytest.approx(sum(values) / 2)
+    assert answer["IsAutoPredictor"] is False
+
+
+def test_an_auto_predictor_shows_a_summary_only_and_no_algorithm(forecast: Any, automatic: str) -> None:
+    answer = forecast.get_accuracy_metrics(PredictorArn=automatic)
+    [result] = answer["PredictorEvaluationResults"]
+    assert "AlgorithmArn" not in result
+    assert [window["EvaluationType"] for window in result["TestWindows"]] == ["SUMMARY"]
+    assert answer["IsAutoPredictor"] is True
+
+
+def test_an_auto_predictors_arn_ends_in_a_ulid_and_its_name_is_taken(
+    lab: Any, forecast: Any, group: str, automatic: str
+) -> None:
+    name, _, ulid = automatic.rpartition("/")[2].rpartition("_")
+    assert len(ulid) == 26
+    assert set(ulid) <= set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+    with pytest.raises(forecast.exceptions.ResourceAlreadyExistsException, match=automatic):
+        lab.start_auto_predictor(group, PredictorName=name)
+    with pytest.raises(forecast.exceptions.ResourceAlreadyExistsException, match=automatic):
+        lab.start_predictor(group, PredictorName=name)
+
+
+def test_each_kind_of_predictor_is_described_by_its_own_operation(
+    forecast: Any, trained: str, automatic: str
+) -> None:
+    with pytest.raises(forecast.exceptions.InvalidInputException, match="with DescribeAutoPredictor"):
+        forecast.describe_predictor(PredictorArn=automatic)
+    with pytest.raises(forecast.exceptions.InvalidInputException, match="with DescribePredictor"):
+        forecast.describe_auto_predictor(PredictorArn=trained)
+
+
+def test_both_kinds_are_listed_together_by_group(
+    forecast: Any, group: str, trained: str, automatic: str
+) -> None:
+    filters = [
+        {"Key": "DatasetGroupArn", "Value": group, "Condition": "IS"},
+        {"Key": "Status", "Value": "ACTIVE", "Condition": "IS"},
+    ]
+    listed = forecast.list_predictors(Filters=filters)["Predictors"]
+    kinds = {entry["PredictorArn"]: entry["IsAutoPredictor"] for entry in listed}
+    assert kinds[trained] is False
+    assert kinds[automatic] is True
+    filters[0] = {"Key": "PredictorArn", "Value": trained, "Condition": "IS"}
+    assert [entry["PredictorArn"] for entry in forecast.list_predictors(Filters=filters)["Predictors"]] == [
+        trained
+    ]
+
+
+def test_tags_of_a_create_are_there_and_never_described(forecast: Any, automatic: str) -> None:
+    assert forecast.list_tags_for_resource(ResourceArn=automatic)["Tags"] == [{"Key": "team", "Value": "a"}]
+    assert "Tags" not in forecast.describe_auto_predictor(PredictorArn=automatic)
+
+
+def test_auto_ml_tries_several_algorithms_best_first(lab: Any, forecast: Any, hourly: Any) -> None:
+    group = lab.filled_group(hourly(items=1, days=6))
+    arn = lab.predictor(group, AlgorithmArn=None, PerformAutoML=True, ForecastHorizon=12)
+    described = forecast.describe_predictor(PredictorArn=arn)
+    results = forecast.get_accuracy_metrics(PredictorArn=arn)["PredictorEvaluationResults"]
+    losses = [result["TestWindows"][0]["Metrics"]["AverageWeightedQuantileLoss"] for result in results]
+    assert len(results) > 1
+    assert losses == sorted(losses)
+    assert described["PerformAutoML"] is True
+    assert described["AutoMLAlgorithmArns"][0] == results[0]["AlgorithmArn"]
+
+
+def test_a_retrained_predictor_takes_over_the_configuration(
+    lab: Any, forecast: Any, trained: str, automatic: str
+) -> None:
+    for reference in (automatic, trained):
+        arn = forecast.create_auto_predictor(
+            PredictorName=lab.name("again"), ReferencePredictorArn=reference
+        )["PredictorArn"]
+        done = lab.wait(lambda arn=arn: forecast.describe_auto_predictor(PredictorArn=arn))
+        assert done["Status"] == "ACTIVE", done
+        assert done["ForecastHorizon"] == 24
+        assert done["ReferencePredictorSummary"] == {"Arn": reference, "State": "Active"}
+        lab.wait_until_gone(lambda arn=arn: forecast.delete_predictor(PredictorArn=arn))
+
+
+def test_a_retraining_with_configuration_is_refused(forecast: Any, automatic: str) -> None:
+    with pytest.raises(
+        forecast.exceptions.InvalidInputException, match="ForecastHorizon cannot be given together"
+    ):
+        forecast.create_auto_predictor(PredictorName="x", ReferencePredictorArn=automatic, ForecastHorizon=3)
+
+
+def test_only_the_mean_can_be_trained_and_forecast(lab: Any, forecast: Any, group: str) -> None:
+    arn = lab.predictor(group, ForecastTypes=["mean"])
+    [result] = forecast.get_accuracy_metrics(PredictorArn=arn)["PredictorEvaluationResults"]
+    assert "AverageWeightedQuantileLoss" not in result["TestWindows"][0]["Metrics"]
+    assert forecast.describe_forecast(ForecastArn=lab.forecasted(arn))["ForecastTypes"] == ["mean"]
+
+
+def test_a_model_that_cannot_be_trained_fails_with_a_sentence(lab: Any, forecast: Any) -> None:
+    group = lab.filled_group("".join(f"a,2024-01-01 {hour:02}:00:00,\n" for hour in range(24)))
+    arn = lab.start_predictor(group, ForecastHorizon=2)
+    done = lab.wait(lambda: forecast.describe_predictor(PredictorArn=arn))
+    assert done["Status"] == "CREATE_FAILED"
+    assert "no values" in done["Message"]
+    assert "Traceback" not in done["Message"]
+    with pytest.raises(
+        forecast.exceptions.InvalidInputException, match="is CREATE_FAILED, but must be ACTIVE"
+    ):
+        forecast.get_accuracy_metrics(PredictorArn=arn)
