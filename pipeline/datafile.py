@@ -84,7 +84,7 @@ class CsvFile:
     too_broken: bool = False
 
     def __post_init__(self) -> None:
-        self._head = _read_fully(self.source, HEAD_BYTES)
+        self._head = read_fully(self.source, HEAD_BYTES)
         _refuse_foreign(self._head)
         self.first_row = _first_row(self._head)
 
@@ -99,7 +99,7 @@ class CsvFile:
             Unreadable: if a row does not end, or is longer than a block.
         """
         start = 0
-        whole = _Rejoined(self._head, self.source)
+        whole = Rejoined(self._head, self.source)
         try:
             with self._reader(whole) as reader:
                 for batch in reader:
@@ -118,7 +118,7 @@ class CsvFile:
         before = np.array([row.number - 1 - place for place, row in enumerate(self.broken)])
         return [int(p + 1 + np.searchsorted(before, p, side="right")) for p in positions]
 
-    def _reader(self, whole: "_Rejoined") -> Any:
+    def _reader(self, whole: "Rejoined") -> Any:
         names = [str(place) for place in range(self.width)]
         return pyarrow.csv.open_csv(
             pa.PythonFile(whole, mode="r"),
@@ -170,7 +170,7 @@ class ParquetFile:
         self._copy.close()
 
 
-class _Rejoined(io.RawIOBase):
+class Rejoined(io.RawIOBase):
     """The bytes that were read ahead, then the rest of the source; counts the double quotes in them."""
 
     def __init__(self, head: bytes, rest: Source) -> None:
@@ -183,12 +183,12 @@ class _Rejoined(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         wanted = BLOCK_BYTES if size is None or size < 0 else size
         block, self._head = self._head[:wanted], self._head[wanted:]
-        block = block or _read_fully(self._rest, wanted)
+        block = block or read_fully(self._rest, wanted)
         self.quotes += block.count(b'"')
         return block
 
 
-def _read_fully(source: Source, size: int) -> bytes:
+def read_fully(source: Source, size: int) -> bytes:
     """As many bytes as asked for, unless the source ends: a socket may give fewer at a time."""
     blocks: list[bytes] = []
     while size > 0 and (block := source.read(size)):
