@@ -45,6 +45,23 @@ class Installation(Block):
         description="Address of an Amazon-Forecast-compatible server; without one, the usual AWS endpoints.",
     )
 
+    @classmethod
+    def named(cls, name: str) -> "Installation":
+        """The saved block of this name.
+
+        Raises:
+            ValueError: there is none.
+        """
+        try:
+            found = cls.load(name)
+        except ValueError as error:
+            raise ValueError(
+                f"There is no Installation block named {name!r} on this Prefect server. "
+                "Save it with `python -m blocks`, or name another one."
+            ) from error
+        assert isinstance(found, cls)  # a coroutine only where an event loop is running
+        return found
+
     def client(self, service: str) -> Any:
         """A boto3 client with the installation's credentials, endpoints, retries and time-outs.
 

@@ -1,0 +1,15 @@
+"""How often the process of a flow run has died."""
+
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+
+
+def crashes_of(flow_run_id: str | None) -> int:
+    """Crashes of the flow run so far; runs that failed and were started again do not count."""
+    if flow_run_id is None:
+        return 0
+    with get_client(sync_client=True) as client:
+        states = client.read_flow_run_states(UUID(flow_run_id))
+    return sum(state.type == StateType.CRASHED for state in states)

@@ -1,0 +1,175 @@
+"""From an upload to a published forecast.
+
+    Take-Stock ─▶ Check-Input ─▶ Create-Dataset ×1…3 ─▶ Create-DatasetGroup ─▶ Import-Data ×1…3
+                                                                                    │
+    Measure-Accuracy ◀── Create-Predictor ◀────────────────────────────────────────┘
+        │
+        └─▶ Create-Forecast ─▶ Export-Forecast ─▶ Update-Resources ─▶ Notify ─▶ Strategy-Choice
+                                                                                    │ PerformDelete
+                                        Delete-ImportJob ◀── Delete-Predictor ◀── Delete-Forecast
+
+Every step asks first what exists, so a run that failed, crashed or was cancelled goes on where it stopped
+when it is run again. A run is known by the fingerprint of its content: the same content is not forecast
+twice.
+"""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+
+from blocks.installation import Installation
+from flows.crashes import crashes_of
+from flows.notices import tell_of_cancellation, tell_of_crash
+from flows.subject import label_of, workload_of
+from flows.turn import turn
+from pipeline.errors import InputChanged, PipelineError
+from pipeline.workload import Workload
+from tasks.check_input import Checked, check_input
+from tasks.create_dataset import create_dataset
+from tasks.create_dataset_group import create_dataset_group
+from tasks.create_forecast import create_forecast
+from tasks.create_predictor import create_predictor
+from tasks.delete_forecast import delete_forecast
+from tasks.delete_import_job import delete_import_job
+from tasks.delete_predictor import delete_predictor
+from tasks.export_forecast import export_forecast
+from tasks.import_data import import_data
+from tasks.job import Job
+from tasks.log import logger
+from tasks.measure_accuracy import measure_accuracy
+from tasks.notify import notify, notify_of_failure
+from tasks.step import StepFailed
+from tasks.strategy_choice import strategy_choice
+from tasks.take_stock import Stock, take_stock
+from tasks.update_resources import republish, update_resources
+
+# A crashed run starts again by itself; one that crashes every time must come to an end.
+MOST_CRASHES = 5
+
+# Files that are replaced while they are being checked: look again, but not for ever. Each upload has an
+# event of its own, so nothing is lost by giving up.
+MOST_STOCKTAKINGS = 5
+
+
+def run_name() -> str:
+    """The name of a flow run: its workload and the file that it is about."""
+    given = flow_run.get_parameters()
+    return f"{label_of(given)} · {(given.get('key') or 'everything').rsplit('/', 1)[-1]}"
+
+
+@flow(
+    name="forecast",
+    flow_run_name=run_name,
+    on_crashed=[tell_of_crash],
+    on_cancellation=[tell_of_cancellation],
+)
+def forecast_workload(
+    bucket: str,
+    key: str | None = None,
+    etag: str | None = None,
+    version_id: str | None = None,
+    folder: str | None = None,
+    installation: str = "default",
+) -> State[Any]:
+    """Forecast one workload: check its files, train, forecast, publish, tell, clean up.
+
+    Args:
+        bucket: The bucket of the workload.
+        key: Any input of the workload, such as train/demand.csv; it tells which workload is meant.
+        etag: The upload's ETag, for the record: what counts is what lies in the bucket when the run starts.
+        version_id: The upload's version, where the bucket keeps versions; for the record, too.
+        folder: The workload's folder, where no key is given; empty for the root of the bucket.
+        installation: The name of the Installation block.
+    """
+    place = Installation.named(installation)
+    workload = Workload(bucket)
+    try:
+        _refuse_to_crash_for_ever()
+        workload = workload_of(bucket, key, folder)
+        with turn(workload.label):
+            return _work(place, workload)
+    except Exception as error:
+        return _end_badly(place, workload, StepFailed.of(error, "Start"))
+
+
+def _work(place: Installation, workload: Workload) -> State[Any]:
+    """Find out what there is to do, and do it."""
+    for _ in range(MOST_STOCKTAKINGS):
+        stock = take_stock(place, workload)
+        if stock.is_empty:
+            return Completed(message=f"Nothing to forecast yet: no data under {workload.uri('train/')}.")
+        if stock.is_current:
+            return _already_done(stock)
+        if stock.was_published:
+            return _publish_again(stock)
+        try:
+            checked = check_input(stock.job)
+        except StepFailed as failed:
+            if not isinstance(failed.cause, InputChanged):
+                raise
+            logger().info("The input changed while it was being checked; looking again")
+        else:
+            return _forecast(stock.job, checked)
+    raise InputChanged(
+        f"The input changed during each of {MOST_STOCKTAKINGS} checks.",
+        "Nothing is lost: the last upload starts a run of its own.",
+    )
+
+
+def _forecast(job: Job, checked: Checked) -> State[Any]:
+    """The whole way, from the data to the notice."""
+    types = [spec.type for spec in job.params.datasets]
+    datasets = {one: create_dataset(job, one) for one in types}
+    group = create_dataset_group(job, list(datasets.values()))
+    imports = [import_data.submit(job, checked, one, datasets[one]) for one in types]
+    for done in imports:
+        done.result()
+    predictor = create_predictor(job, group)
+    accuracy = measure_accuracy(job, predictor)
+    forecast = create_forecast(job, predictor)
+    exported = export_forecast(job, forecast)
+    published = update_resources(job, checked.form, exported)
+    notify(job, published, accuracy)
+    _clean_up(job)
+    return Completed(message=f"Published {published.words()}. {accuracy.words()}")
+
+
+def _publish_again(stock: Stock) -> State[Any]:
+    """This content was forecast before and another forecast has replaced it since."""
+    published = republish(stock.job, stock.form)
+    notify(stock.job, published, stock.accuracy)
+    _clean_up(stock.job)
+    return Completed(message=f"Already forecast; published again from history: {published.words()}.")
+
+
+def _already_done(stock: Stock) -> State[Any]:
+    """Nothing to do, unless the run that did it was killed while it was cleaning up."""
+    _clean_up(stock.job)
+    return Completed(message=f"Already forecast: run {stock.job.run} of the same content is published.")
+
+
+def _clean_up(job: Job) -> None:
+    made = strategy_choice(job)
+    if made:
+        delete_forecast(job, made)
+        delete_predictor(job, made)
+        delete_import_job(job, made)
+
+
+def _end_badly(place: Installation, workload: Workload, failed: StepFailed) -> State[Any]:
+    """A failed run says so in its state, in the log, in the run's record and to those who wait for it."""
+    logger().error("%s", failed, exc_info=None if failed.is_expected else failed)
+    notify_of_failure(place, workload, failed)
+    return Failed(message=str(failed))
+
+
+def _refuse_to_crash_for_ever() -> None:
+    crashes = crashes_of(flow_run.get_id())
+    if crashes >= MOST_CRASHES:
+        raise PipelineError(
+            f"The process of this run has died {crashes} times.",
+            "Look at the worker's log (enough memory?), then run it again: it goes on where it stopped.",
+        )

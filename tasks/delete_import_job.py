@@ -1,0 +1,16 @@
+"""Delete-ImportJob: the run's import jobs; the datasets keep their content."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.resources import remove
+from tasks.exhibit import ProgressBar
+from tasks.job import Job
+from tasks.step import step
+
+
+@step("Delete-ImportJob")
+def delete_import_job(job: Job, made: Mapping[str, Any]) -> None:
+    """Delete this run's import jobs, as far as they exist."""
+    for arn in made.get("import_jobs", ()):
+        remove(job.forecast, arn, ProgressBar("Deletion of an import job"))

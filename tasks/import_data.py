@@ -1,0 +1,23 @@
+"""Import-Data: the checked files become the content of a dataset."""
+
+from pipeline.resources import describe, start_import
+from pipeline.waiting import patiently, wait_until_active
+from tasks.check_input import Checked
+from tasks.exhibit import ProgressBar
+from tasks.job import Job
+from tasks.step import step
+
+
+@step("Import-Data", "Import-Data {dataset_type}")
+def import_data(job: Job, checked: Checked, dataset_type: str, dataset_arn: str) -> str:
+    """The ARN of an import job that has ended well."""
+    role = job.params.spec(dataset_type).role
+    bar = ProgressBar(f"Import of {role}/")
+    arn = patiently(
+        lambda: start_import(
+            *job.own, dataset_type, dataset_arn, checked.paths[role], checked.form.format(role)
+        ),
+        bar,
+    )
+    wait_until_active(lambda: describe(job.forecast, arn), bar)
+    return arn

@@ -1,0 +1,62 @@
+"""Take-Stock: what lies in the bucket now, and whether its forecast exists already."""
+
+from dataclasses import dataclass
+
+from blocks.installation import Installation
+from pipeline import inputs, params, publish, record
+from pipeline.accuracy import Accuracy
+from pipeline.fingerprint import fingerprint
+from pipeline.form import InputForm
+from pipeline.publish import Manifest
+from pipeline.workload import Workload
+from tasks.job import Job
+from tasks.log import logger
+from tasks.step import step
+
+
+@dataclass(frozen=True)
+class Stock:
+    """The content found, the forecast that readers see, and what earlier runs left of this content."""
+
+    job: Job
+    published: Manifest | None
+    earlier: record.Record | None
+
+    @property
+    def is_empty(self) -> bool:
+        """There is nothing to forecast from."""
+        return self.job.inputs.empty
+
+    @property
+    def was_published(self) -> bool:
+        """A run of this very content went all the way."""
+        return self.earlier is not None and self.earlier.is_published
+
+    @property
+    def is_current(self) -> bool:
+        """… and its forecast is the one that readers see."""
+        return self.was_published and self.published is not None and self.published.run == self.job.run
+
+    @property
+    def form(self) -> InputForm:
+        """The form of the files, as an earlier run of this content found it."""
+        if self.earlier is None or self.earlier.form is None:
+            raise ValueError(f"No earlier run has checked the content {self.job.run}.")
+        return InputForm.from_dict(self.earlier.form)
+
+    @property
+    def accuracy(self) -> Accuracy | None:
+        """The accuracy that an earlier run of this content measured."""
+        known = self.earlier.accuracy if self.earlier else None
+        return Accuracy.from_dict(known) if known else None
+
+
+@step("Take-Stock")
+def take_stock(place: Installation, workload: Workload) -> Stock:
+    """Read params.json, list the inputs, and derive the run's fingerprint from both."""
+    s3 = place.client("s3")
+    settings = params.read(s3, workload)
+    found = inputs.take_stock(s3, workload, settings)
+    job = Job(place, workload, settings, found, fingerprint(workload, settings, found))
+    logger().info("%s: %d input object(s), run %s", workload.label, len(found.objects), job.run)
+    return Stock(job, publish.current(s3, workload), record.read(s3, workload, job.run))

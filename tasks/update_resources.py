@@ -1,0 +1,92 @@
+"""Update-Resources: the export becomes the published forecast, its history, its tables and its picture."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import chart, export, inputs, publish, reformat, tables
+from pipeline.form import InputForm
+from pipeline.publish import Manifest
+from tasks.exhibit import show_picture, show_text
+from tasks.job import Job
+from tasks.log import logger
+from tasks.step import step
+
+SHOWN_ITEMS = 4
+
+
+@dataclass(frozen=True)
+class Published:
+    """What readers see now: the forecast's manifest and the names of the tables over it."""
+
+    manifest: Manifest
+    tables: list[str]
+
+    def words(self) -> str:
+        """One line: how much, for when, and where."""
+        of = self.manifest
+        return f"{of.rows} rows for {of.items} items, {of.first} to {of.last}, in {of.location}"
+
+
+@step("Update-Resources")
+def update_resources(job: Job, form: InputForm, exported: str) -> Published:
+    """Bring the export into the input's form, archive it, publish it, and let the tables point to it."""
+    parts = export.list_parts(job.s3, job.workload, exported, job.names.export_job)
+    with tempfile.TemporaryDirectory() as folder:
+        clean = Path(folder) / "forecast.csv"
+        with clean.open("wb") as out:
+            written = reformat.reformat(export.frames(job.s3, job.workload, parts), job.params, form, out)
+        publish.archive(job.s3, job.workload, job.run, clean, written, parts)
+    logger().info(
+        "%d rows: %d items × %d steps × %s", written.rows, written.items, written.horizon, written.types
+    )
+    published = _publish(job, form, publish.publish(job.s3, job.workload, job.run))
+    inputs.unstage(job.s3, job.workload, job.run)
+    return published
+
+
+@step("Update-Resources", "Update-Resources from history")
+def republish(job: Job, form: InputForm) -> Published:
+    """Publish the forecast of this content again, which an earlier run made and another has replaced."""
+    return _publish(job, form, publish.republish(job.s3, job.workload, job.run))
+
+
+def _publish(job: Job, form: InputForm, manifest: Manifest) -> Published:
+    names = tables.register(
+        job.place.client("glue"), job.place.database, job.workload, job.params, form, manifest
+    )
+    _show(job, form, manifest, names)
+    return Published(manifest, names)
+
+
+def _show(job: Job, form: InputForm, manifest: Manifest, names: list[str]) -> None:
+    history, ahead = chart.chart_data(
+        job.s3, job.workload, job.params, form, job.inputs, manifest, items=SHOWN_ITEMS
+    )
+    show_picture(
+        job.workload,
+        "forecast",
+        chart.fan_chart(history, ahead, items=SHOWN_ITEMS, title=job.workload.label),
+        f"The end of the history and the forecast of {SHOWN_ITEMS} items, run `{job.run}`",
+    )
+    show_text(job.workload, "written", summary(job, manifest, names), "What this run wrote, and where")
+
+
+def summary(job: Job, manifest: Manifest, names: list[str]) -> list[str]:
+    """Markdown: the published forecast and the places of everything that belongs to it."""
+    at = job.workload.uri
+    return [
+        f"## Forecast of {job.workload.label}",
+        "",
+        f"{manifest.rows} rows for {manifest.items} items, {manifest.first} to {manifest.last}, "
+        f"types {', '.join(manifest.types)}.",
+        "",
+        "| what | where |",
+        "|---|---|",
+        *[f"| published forecast | `{uri}` |" for uri in manifest.uris],
+        f"| manifest | `{at('forecast/manifest.json')}` |",
+        f"| history, as exported | `{at(f'history/raw/{job.run}/')}` |",
+        f"| history, as published | `{at(f'history/clean/{job.run}/')}` |",
+        f"| record of the run | `{at(f'runs/{job.run}/manifest.json')}` |",
+        *[f"| table | `{job.place.database}.{name}` |" for name in names],
+    ]

@@ -1,0 +1,206 @@
+"""One Prefect server and one S3, SNS, Glue and CloudWatch for all tests of this folder."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.flows.fake_forecast import FakeForecast
+
+ROOT = Path(__file__).resolve().parents[2]
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+
+PARAMS = {
+    "DatasetGroup": {"DatasetGroupName": "shop", "Domain": "CUSTOM"},
+    "Datasets": [
+        {
+            "DatasetName": "shop_target",
+            "Domain": "CUSTOM",
+            "DatasetType": "TARGET_TIME_SERIES",
+            "DataFrequency": "H",
+            "Schema": {
+                "Attributes": [
+                    {"AttributeName": "timestamp", "AttributeType": "timestamp"},
+                    {"AttributeName": "target_value", "AttributeType": "float"},
+                    {"AttributeName": "item_id", "AttributeType": "string"},
+                ]
+            },
+        }
+    ],
+    "Predictor": {"PredictorName": "shop_predictor", "ForecastHorizon": 6, "ForecastFrequency": "H"},
+    "Forecast": {"ForecastName": "shop_forecast", "ForecastTypes": ["0.1", "0.5", "0.9"]},
+    "TimestampFormat": "yyyy-MM-dd HH:mm:ss",
+    "PerformDelete": False,
+}
+
+
+def _migrated_database() -> Path:
+    """An empty database with today's tables, made once per Prefect version: that takes most of the start."""
+    import prefect
+
+    made = Path(tempfile.gettempdir()) / f"prefect-template-{prefect.__version__}.db"
+    if not made.exists():
+        part = made.with_suffix(f".{os.getpid()}")
+        url = f"sqlite+aiosqlite:///{part}"
+        subprocess.run(
+            [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "PREFECT_SERVER_DATABASE_CONNECTION_URL": url},
+        )
+        part.rename(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """An ephemeral Prefect server with a database and a result store of its own."""
+    import prefect.testing.utilities as testing
+    from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+
+    template = _migrated_database()
+
+    def seeded() -> str:
+        folder = tempfile.mkdtemp()
+        shutil.copy(template, Path(folder) / "prefect-test.db")
+        return folder
+
+    with (
+        tempfile.TemporaryDirectory() as results,
+        temporary_settings({PREFECT_LOCAL_STORAGE_PATH: results}),
+        patch.object(testing, "mkdtemp", seeded),
+        testing.prefect_test_harness(server_startup_timeout=120),
+    ):
+        yield
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[str]:
+    """The address of a stand-in for the AWS services, with the environment pointing to it."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_FORECAST"):
+            patched.delenv(name, raising=False)
+        patched.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patched.setenv("AWS_ACCESS_KEY_ID", "test")
+        patched.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patched.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield f"http://{host}:{port}"
+    server.stop()
+
+
+class Site:
+    """A bucket with one workload, an installation block for it, and a forecasting service to steer."""
+
+    def __init__(self, forecast: FakeForecast | None = None) -> None:
+        from blocks.installation import Installation
+
+        self.name = f"site-{uuid.uuid4().hex[:8]}"
+        self.s3 = boto3.client("s3")
+        self.s3.create_bucket(Bucket=self.name)
+        self.forecast = forecast or FakeForecast(self.s3)
+        self.sqs, self.inbox, topic = _subscribed(self.name)
+        self.place = Installation(
+            bucket=self.name,
+            role_arn="arn:aws:iam::000000000000:role/forecast",
+            topic_arn=topic,
+            database=f"forecast_{self.name[5:]}",
+        )
+        self.place.save(self.name, overwrite=True)
+
+    # -- what a user does
+
+    def put(self, key: str, text: str) -> None:
+        self.s3.put_object(Bucket=self.name, Key=key, Body=text.encode())
+
+    def configure(self, folder: str = "", **changes: Any) -> None:
+        self.put(f"{folder}params.json", json.dumps({**PARAMS, **changes}))
+
+    def upload(self, key: str = "train/demand.csv", days: int = 4, items: str = "ab") -> None:
+        self.put(key, demand(days, items))
+
+    def run(self, key: str | None = "train/demand.csv", **parameters: Any) -> Any:
+        """Run the flow for an upload; the final state."""
+        from flows.forecast import forecast_workload
+
+        return forecast_workload(
+            bucket=self.name, key=key, installation=self.name, return_state=True, **parameters
+        )
+
+    # -- what a user finds
+
+    def keys(self, prefix: str = "") -> list[str]:
+        listed = self.s3.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", [])
+        return [entry["Key"] for entry in listed]
+
+    def text(self, key: str) -> str:
+        return self.s3.get_object(Bucket=self.name, Key=key)["Body"].read().decode()
+
+    def manifest(self) -> dict[str, Any]:
+        return json.loads(self.text("forecast/manifest.json"))
+
+    def record(self, run: str) -> dict[str, Any]:
+        return json.loads(self.text(f"runs/{run}/manifest.json"))
+
+    def published(self) -> list[str]:
+        """The lines of the published forecast."""
+        run = self.manifest()["run"]
+        return self.text(f"forecast/{run}/forecast.csv").splitlines()
+
+    def mail(self) -> list[dict[str, str]]:
+        """The notices that came since the last look."""
+        found = self.sqs.receive_message(QueueUrl=self.inbox, MaxNumberOfMessages=10).get("Messages", [])
+        for message in found:
+            self.sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"]) for message in found]
+
+
+def _subscribed(name: str) -> tuple[Any, str, str]:
+    """A topic, and a queue that receives what is published to it."""
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    inbox = sqs.create_queue(QueueName=name)["QueueUrl"]
+    names = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=names["QueueArn"])
+    return sqs, inbox, topic
+
+
+def demand(days: int, items: str = "ab") -> str:
+    """Hourly demand of a few items, with a header line."""
+    lines = ["timestamp,target_value,item_id"]
+    for item in items:
+        for hour in range(24 * days):
+            day, clock = divmod(hour, 24)
+            lines.append(f"2024-01-{day + 1:02} {clock:02}:00:00,{5 + clock % 7},{item}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def site(prefect_server: None, aws: str, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A workload with data and a configuration, whose forecasting service is the one in memory."""
+    from blocks.installation import Installation
+
+    made = Site()
+    made.configure()
+    made.upload()
+    real = Installation.client
+
+    def client(self: Installation, service: str) -> Any:
+        return made.forecast if service == "forecast" else real(self, service)
+
+    monkeypatch.setattr(Installation, "client", client)
+    return made
