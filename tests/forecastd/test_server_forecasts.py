@@ -1,0 +1,177 @@
+"""Forecasts, their export files and queries."""
+
+import io
+import re
+from typing import Any
+
+import pandas as pd
+import pytest
+
+SCHEMA = {"item_id": "string", "timestamp": "timestamp", "target_value": "float", "shop": "string"}
+
+
+@pytest.fixture(scope="module")
+def predictor(lab: Any) -> str:
+    """Two items in two shops, three weeks of days, seven days ahead."""
+    times = pd.date_range("2024-01-01", periods=21, freq="D")
+    lines = [
+        f'{item},{time:%Y-%m-%d},{time.weekday() + 1},"{shop}"'
+        for item in ("Apple", "Pear")
+        for shop in ("North, old", "South")
+        for time in times
+    ]
+    dataset = lab.dataset(SCHEMA, DataFrequency="D")
+    done = lab.imported(dataset, "\n".join(lines), TimestampFormat="yyyy-MM-dd")
+    assert done["Status"] == "ACTIVE", done
+    config = {"ForecastFrequency": "D", "ForecastDimensions": ["shop"]}
+    return lab.predictor(lab.group(dataset), ForecastHorizon=7, FeaturizationConfig=config)
+
+
+@pytest.fixture(scope="module")
+def ready(lab: Any, predictor: str) -> str:
+    return lab.forecasted(predictor, ForecastTypes=["0.90", "mean", "0.05"])
+
+
+def exported(lab: Any, forecast_arn: str, **options: Any) -> tuple[str, dict[str, bytes]]:
+    """Export a forecast and give the job's name and the objects by file name."""
+    name, folder = lab.name("export"), lab.name("out")
+    arn = lab.forecast.create_forecast_export_job(
+        ForecastExportJobName=name,
+        ForecastArn=forecast_arn,
+        Destination=lab.s3_config(f"{folder}/"),
+        **options,
+    )["ForecastExportJobArn"]
+    done = lab.wait(lambda: lab.forecast.describe_forecast_export_job(ForecastExportJobArn=arn))
+    assert done["Status"] == "ACTIVE", done
+    assert done["ForecastArn"] == forecast_arn
+    keys = [entry["Key"] for entry in lab.s3.list_objects_v2(Bucket=lab.bucket, Prefix=folder)["Contents"]]
+    contents = {key: lab.s3.get_object(Bucket=lab.bucket, Key=key)["Body"].read() for key in keys}
+    return name, {key.rpartition("/")[2]: content for key, content in contents.items()}
+
+
+def test_a_forecast_is_described_with_its_group_and_types(forecast: Any, predictor: str, ready: str) -> None:
+    described = forecast.describe_forecast(ForecastArn=ready)
+    assert described["ForecastTypes"] == ["0.90", "mean", "0.05"]
+    assert described["PredictorArn"] == predictor
+    assert described["DatasetGroupArn"].startswith("arn:aws:forecast:us-east-1:000000000000:dataset-group/")
+    [entry] = forecast.list_forecasts(
+        Filters=[{"Key": "PredictorArn", "Value": predictor, "Condition": "IS"}]
+    )["Forecasts"]
+    assert entry["CreatedUsingAutoPredictor"] is False
+
+
+def test_a_csv_export_has_the_services_names_columns_and_markers(lab: Any, ready: str) -> None:
+    name, objects = exported(lab, ready)
+    assert objects.pop("_CHECK") == b""
+    assert objects.pop("_SUCCESS") == b""
+    [(file, content)] = objects.items()
+    assert re.fullmatch(rf"{name}_\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\dZ_part0\.csv", file)
+    frame = pd.read_csv(io.BytesIO(content))
+    assert list(frame.columns) == ["item_id", "date", "shop", "p5", "p90", "mean"]
+    assert len(frame) == 2 * 2 * 7
+    assert set(frame["shop"]) == {"North, old", "South"}
+    assert frame["date"].iloc[0] == "2024-01-22T00:00:00Z"
+    assert (frame["p5"] <= frame["p90"]).all()
+
+
+def test_a_parquet_export_has_texts_and_doubles(lab: Any, ready: str) -> None:
+    _, objects = exported(lab, ready, Format="PARQUET")
+    [content] = [content for file, content in objects.items() if file.endswith("_part0.parquet")]
+    frame = pd.read_parquet(io.BytesIO(content))
+    assert frame["date"].iloc[-1] == "2024-01-28T00:00:00Z"
+    assert frame["p90"].dtype == "float64"
+
+
+def test_an_export_into_a_bucket_that_does_not_exist_fails(lab: Any, forecast: Any, ready: str) -> None:
+    destination = {"S3Config": {"Path": "s3://no-such-bucket/x", "RoleArn": lab.role}}
+    arn = forecast.create_forecast_export_job(
+        ForecastExportJobName=lab.name(), ForecastArn=ready, Destination=destination
+    )["ForecastExportJobArn"]
+    done = lab.wait(lambda: forecast.describe_forecast_export_job(ForecastExportJobArn=arn))
+    assert done["Status"] == "CREATE_FAILED"
+    assert done["Message"].startswith(
+        "Writing s3://no-such-bucket/x/_CHECK failed: the bucket does not exist"
+    )
+
+
+def test_a_query_gives_one_series_by_type(lab: Any, forecastquery: Any, ready: str) -> None:
+    filters = {"item_id": "Pear", "shop": "South"}
+    predictions = forecastquery.query_forecast(ForecastArn=ready, Filters=filters)["Forecast"]["Predictions"]
+    assert set(predictions) == {"p5", "p90", "mean"}
+    times = [point["Timestamp"] for point in predictions["p5"]]
+    assert times == [f"2024-01-{day}T00:00:00" for day in range(22, 29)]
+    _, objects = exported(lab, ready)
+    [content] = [content for file, content in objects.items() if file.endswith(".csv")]
+    frame = pd.read_csv(io.BytesIO(content)).query("item_id == 'Pear' and shop == 'South'")
+    assert [point["Value"] for point in predictions["mean"]] == frame["mean"].tolist()
+
+
+def test_a_query_is_cut_at_both_dates_inclusively_and_ignores_case_if_it_must(
+    forecastquery: Any, ready: str
+) -> None:
+    answer = forecastquery.query_forecast(
+        ForecastArn=ready,
+        Filters={"item_id": "PEAR", "shop": "south"},
+        StartDate="2024-01-01T00:00:00",
+        EndDate="2024-01-23T00:00:00",
+    )
+    assert [point["Timestamp"] for point in answer["Forecast"]["Predictions"]["mean"]] == [
+        "2024-01-22T00:00:00",
+        "2024-01-23T00:00:00",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"Filters": {"item_id": "Pear"}}, "InvalidInputException", "shop is missing"),
+        ({"Filters": {"item_id": "a", "shop": "b", "c": "d"}}, "InvalidInputException", "c is no key"),
+        (
+            {"Filters": {"item_id": "Fig", "shop": "South"}},
+            "ResourceNotFoundException",
+            "item_id = Fig and shop = S",
+        ),
+        ({"StartDate": "2024-13-01T00:00:00"}, "InvalidInputException", "is no date"),
+        ({"NextToken": "x"}, "InvalidNextTokenException", "no tokens"),
+    ],
+)
+def test_a_query_that_means_nothing_is_told_why(
+    forecastquery: Any, ready: str, arguments: dict[str, Any], error: str, message: str
+) -> None:
+    filters = {"item_id": "Pear", "shop": "South"}
+    with pytest.raises(getattr(forecastquery.exceptions, error), match=message):
+        forecastquery.query_forecast(**{"ForecastArn": ready, "Filters": filters, **arguments})
+
+
+def test_only_the_selected_series_are_forecast(
+    lab: Any, forecast: Any, forecastquery: Any, predictor: str
+) -> None:
+    key = lab.put(f"{lab.name('selection')}/series.csv", "South,Apple\nNowhere,Apple\n")
+    attributes = [{"AttributeName": name, "AttributeType": "string"} for name in ("shop", "item_id")]
+    selector = {
+        "TimeSeriesIdentifiers": {"DataSource": lab.s3_config(key), "Schema": {"Attributes": attributes}}
+    }
+    arn = lab.forecasted(predictor, TimeSeriesSelector=selector)
+    assert forecast.describe_forecast(ForecastArn=arn)["TimeSeriesSelector"] == selector
+    forecastquery.query_forecast(ForecastArn=arn, Filters={"item_id": "Apple", "shop": "South"})
+    with pytest.raises(forecastquery.exceptions.ResourceNotFoundException):
+        forecastquery.query_forecast(ForecastArn=arn, Filters={"item_id": "Pear", "shop": "South"})
+
+
+def test_a_forecast_uses_the_newest_import_with_its_new_items(
+    lab: Any, forecastquery: Any, hourly: Any
+) -> None:
+    dataset = lab.dataset()
+    assert lab.imported(dataset, hourly(items=1, days=5))["Status"] == "ACTIVE"
+    predictor = lab.predictor(lab.group(dataset), ForecastHorizon=12)
+    lab.imported(dataset, hourly(items=2, days=6))
+    arn = lab.forecasted(predictor)
+    answer = forecastquery.query_forecast(ForecastArn=arn, Filters={"item_id": "item_1"})
+    points = answer["Forecast"]["Predictions"]["p50"]
+    assert points[0]["Timestamp"] == "2024-01-07T00:00:00"
+    assert len(points) == 12
+
+
+def test_the_types_of_a_forecast_are_checked(lab: Any, forecast: Any, predictor: str) -> None:
+    with pytest.raises(forecast.exceptions.InvalidInputException, match="at most 5"):
+        forecast.create_forecast(ForecastName="x", PredictorArn=predictor, ForecastTypes=["0.1"] * 6)
