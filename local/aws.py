@@ -8,7 +8,6 @@ FORECAST_LOCAL_DIR    folder of all local state (.local); this one's is aws/ in 
 import logging
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 from types import FrameType
@@ -78,4 +77,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

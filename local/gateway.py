@@ -24,6 +24,9 @@ from local.proxy import Proxy, Unreachable, read_body
 
 log = logging.getLogger("aws")
 
+# For whoever watches the process; no bucket can have this name.
+HEALTH = "/_health"
+
 FORECAST_SERVICES = ("forecast", "forecastquery")
 FORECAST_TARGETS = ("AmazonForecast.", "AmazonForecastRuntime.")
 
@@ -50,6 +53,9 @@ class Gateway:
         self.forecastd = forecastd
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == HEALTH:
+            start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+            return []
         if is_forecast(environ):
             return self._ask_forecastd(environ, start_response)
         status, headers, body = self._ask_moto(environ)

@@ -158,7 +158,7 @@ class Memory:
                     _ = version.etag  # computed from the bytes, and then remembered
                     with version.lock:
                         version._value_buffer.seek(0)
-                        version.staged = self.vault.stage(version._value_buffer)
+                        version.__dict__["staged"] = self.vault.stage(version._value_buffer)
 
     def _keep(self, bucket: FakeBucket, key: str) -> list[str]:
         """Bring the versions of a key on disk in line with memory, inside a transaction."""
@@ -247,9 +247,8 @@ class Memory:
     def _load_objects(self) -> None:
         for name, blob in self.vault.buckets().items():
             saved = pickle.loads(blob)
-            bucket = FakeBucket(name, ACCOUNT, saved["bucket"]["region_name"])
+            bucket = self.s3.create_bucket(name, saved["bucket"]["region_name"])
             bucket.__dict__.update(saved["bucket"])
-            self.s3.buckets[name] = bucket
             self._tag(bucket.arn, saved["tags"])
             for key, version in self.vault.versions(name):
                 self._load_version(bucket, key, version)

@@ -1,6 +1,6 @@
 """Puts what the SNS topic says into a folder, as a mail program would: one readable file per message.
 
-    topic forecast-notices ─▶ queue forecast-mail ─▶ .local/outbox/2026-01-31T120000Z forecast of … a1b2c3d4.txt
+    topic forecast-notices ─▶ queue forecast-mail ─▶ .local/outbox/<time> <subject> <id>.txt
 
 A message is taken from the queue only when its file is on disk; one that comes twice has the same name.
 """
@@ -81,9 +81,9 @@ def write_mail(outbox: Path, notice: dict[str, Any]) -> Path:
     subject = notice.get("Subject") or "notice"
     time = re.sub(r"(\.\d+)?Z?$", "Z", notice["Timestamp"].replace(":", ""))
     name = f"{time} {_file_name(subject)} {notice['MessageId'][:8]}.txt"
-    text = f"Subject: {subject}\nDate: {notice['Timestamp']}\nTopic: {notice['TopicArn']}\n\n{notice['Message']}\n"
+    head = f"Subject: {subject}\nDate: {notice['Timestamp']}\nTopic: {notice['TopicArn']}\n"
     partial = outbox / f".{name}"
-    partial.write_text(text, encoding="utf-8")
+    partial.write_text(f"{head}\n{notice['Message']}\n", encoding="utf-8")
     partial.replace(outbox / name)
     return outbox / name
 

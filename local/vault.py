@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 CHUNK_BYTES = 1 << 20
 
@@ -31,9 +31,15 @@ CREATE INDEX IF NOT EXISTS version_digest ON version (digest);
 """
 
 
+class SupportsRead(Protocol):
+    """What bytes can be read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 @dataclass(frozen=True)
 class Version:
-    """One version of a key: where its bytes are (`digest`, None for a delete marker) and all else about it."""
+    """One version of a key: the digest of its bytes (None for a delete marker) and all else about it."""
 
     digest: str | None
     state: bytes
@@ -81,7 +87,7 @@ class Vault:
 
     # -- contents
 
-    def stage(self, source: BinaryIO) -> tuple[Path, str]:
+    def stage(self, source: SupportsRead) -> tuple[Path, str]:
         """Write the rest of a file to disk, synced but not yet part of anything.
 
         Returns:
