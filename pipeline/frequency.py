@@ -38,6 +38,9 @@ class Frequency:
             raise ValueError(f"{text!r} is out of range; {RULE}")
         return cls(count, unit)
 
+    def __str__(self) -> str:
+        return self.unit if self.count == 1 and self.unit != "min" else f"{self.count}{self.unit}"
+
     @property
     def minutes(self) -> float:
         """Its (mean) length."""

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from boto3.s3.transfer import TransferConfig
-
+from pipeline import storage
 from pipeline.datafile import format_of
 from pipeline.domains import METADATA, RELATED, ROLE_OF_TYPE, TARGET
 from pipeline.errors import BadInput, InputChanged, Missing, Problem, code_of, translated
@@ -18,8 +17,6 @@ from pipeline.workload import Workload
 MOST_FILES = 10_000  # per import job
 FEWEST_OBSERVATIONS = 5  # the service leaves out series with fewer
 LISTED_IN_WARNING = 5
-# Up to S3's limit for one request a copy is one: it is there in full or not at all, and keeps its ETag.
-ONE_REQUEST = TransferConfig(multipart_threshold=5 * 1024**3, use_threads=False)
 
 
 @dataclass(frozen=True)
@@ -222,9 +219,9 @@ def stage(s3: Any, workload: Workload, inputs: Inputs, run: str) -> dict[str, st
     Raises:
         InputChanged: if an object was replaced or removed since it was listed.
     """
-    there = set(_keys(s3, workload, _stage_prefix(run)))
+    there = set(storage.keys(s3, workload, _stage_prefix(run)))
     for stored in inputs.objects:
-        copy = workload.key(_stage_prefix(run) + stored.key[len(workload.folder) :])
+        copy = staged_key(workload, run, stored.key)
         if copy not in there:
             _copy(s3, workload, stored, copy)
     return {
@@ -236,19 +233,16 @@ def stage(s3: Any, workload: Workload, inputs: Inputs, run: str) -> dict[str, st
 
 def unstage(s3: Any, workload: Workload, run: str) -> None:
     """Removes the run's copies of the inputs; the inputs themselves stay."""
-    with translated(f"removing {workload.uri(_stage_prefix(run))}"):
-        for key in _keys(s3, workload, _stage_prefix(run)):
-            s3.delete_object(Bucket=workload.bucket, Key=key)
+    storage.remove(s3, workload, _stage_prefix(run))
+
+
+def staged_key(workload: Workload, run: str, key: str) -> str:
+    """The key of a run's own copy of an input."""
+    return workload.key(_stage_prefix(run) + key[len(workload.folder) :])
 
 
 def _stage_prefix(run: str) -> str:
     return f"runs/{run}/input/"
-
-
-def _keys(s3: Any, workload: Workload, rel: str) -> list[str]:
-    with translated(f"listing {workload.uri(rel)}"):
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=workload.bucket, Prefix=workload.key(rel))
-        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
 
 def _copy(s3: Any, workload: Workload, stored: InputObject, copy: str) -> None:
@@ -257,7 +251,7 @@ def _copy(s3: Any, workload: Workload, stored: InputObject, copy: str) -> None:
     try:
         with translated(f"copying {stored.key} to {copy}"):
             condition = {"CopySourceIfMatch": etag}
-            s3.copy(source, workload.bucket, copy, ExtraArgs=condition, Config=ONE_REQUEST)
+            s3.copy(source, workload.bucket, copy, ExtraArgs=condition, Config=storage.ONE_REQUEST)
             _confirm(s3, workload, stored, copy)
     except (InputChanged, Missing) as error:
         name = stored.key[len(workload.folder) :]

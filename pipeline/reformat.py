@@ -47,6 +47,8 @@ class Reformatted:
     has_header: bool
     first: dt.datetime
     last: dt.datetime
+    frequency: str  # as the API writes it
+    timestamp_format: str
 
 
 def type_column(columns: Iterable[str]) -> str:
@@ -91,6 +93,7 @@ class _Layout:
         self.keys = [spec.item_key, *params.dimensions]
         self.types = params.type_labels
         self.horizon = params.horizon
+        self.frequency = str(params.frequency)
         self.timestamp_format = params.timestamp_format
         self.target = spec.target_field
         self.schema = spec.columns
@@ -222,6 +225,8 @@ class _Writer:
             has_header=layout.has_header,
             first=first,
             last=last,
+            frequency=layout.frequency,
+            timestamp_format=layout.timestamp_format,
         )
 
     def _write(self, series: pd.DataFrame) -> None:

@@ -1,0 +1,210 @@
+"""A picture of a run: the last stretch of history and the fan of the forecast, for a few items."""
+
+import datetime as dt
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # draws into memory; there is no screen
+
+import matplotlib.dates
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline import storage, timestamps
+from pipeline.datafile import Chunk, CsvFile, ParquetFile
+from pipeline.errors import InputChanged, Missing, translated
+from pipeline.form import CSV, FileForm, InputForm
+from pipeline.inputs import Inputs, staged_key
+from pipeline.params import Params
+from pipeline.publish import Manifest
+from pipeline.quantiles import type_order
+from pipeline.workload import Workload
+
+HORIZONS_OF_HISTORY = 4  # how much of the past stands beside the forecast
+LEAST_HISTORY = 48  # steps, so that a short horizon still has a past to be seen against
+HISTORY_COLOR = "#33415c"
+FORECAST_COLOR = "#d1495b"
+WIDTH_IN, HEIGHT_IN, DPI = 8.0, 2.1, 90
+LONGEST_NAME = 60
+PIECE_ROWS = 200_000
+
+
+def fan_chart(history: pd.DataFrame, forecast: pd.DataFrame, items: int = 4, title: str = "") -> bytes:
+    """A PNG with a panel per item: history as a line, the middle of the forecast and its bands.
+
+    Args:
+        history: columns item, timestamp, value.
+        forecast: columns item, timestamp, type (p10, mean …), value.
+        items: how many; those with the largest forecasts.
+        title: stands above the panels.
+    """
+    shown = _largest(forecast, items)
+    figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN * max(1, len(shown)) + 0.4), dpi=DPI, layout="constrained")
+    panels = figure.subplots(max(1, len(shown)), 1, squeeze=False)[:, 0]
+    for panel, item in zip(panels, shown, strict=False):
+        _panel(panel, item, history[history["item"] == item], forecast[forecast["item"] == item])
+    if shown:
+        panels[0].legend(loc="upper left", fontsize=7, frameon=False, ncols=4)
+    if title:
+        figure.suptitle(title, fontsize=10)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()
+
+
+def _largest(forecast: pd.DataFrame, items: int) -> list[str]:
+    totals = forecast.groupby("item")["value"].sum().sort_values(ascending=False, kind="stable")
+    return [str(item) for item in totals.index[:items]]
+
+
+def _panel(panel: Axes, item: str, history: pd.DataFrame, forecast: pd.DataFrame) -> None:
+    past = history.groupby("timestamp")["value"].sum(min_count=1).sort_index()
+    wide = forecast.pivot_table(index="timestamp", columns="type", values="value").sort_index()
+    panel.plot(past.index, past.to_numpy(), color=HISTORY_COLOR, linewidth=0.9, label="history")
+    quantiles = sorted((label for label in wide.columns if label != "mean"), key=type_order)
+    pairs = list(zip(quantiles[: len(quantiles) // 2], reversed(quantiles), strict=False))
+    for low, high in pairs:
+        band = f"{low} to {high}"
+        panel.fill_between(
+            wide.index, wide[low], wide[high], color=FORECAST_COLOR, alpha=0.25, label=band, lw=0
+        )
+    middle = _middle(quantiles, list(wide.columns))
+    panel.plot(wide.index, wide[middle].to_numpy(), color=FORECAST_COLOR, linewidth=1.2, label=middle)
+    name = item if len(item) <= LONGEST_NAME else item[: LONGEST_NAME - 1] + "…"
+    panel.set_title(name.replace("$", r"\$"), fontsize=8, loc="left")
+    panel.tick_params(labelsize=7)
+    panel.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(panel.xaxis.get_major_locator()))
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _middle(quantiles: list[str], columns: list[str]) -> str:
+    """The line in the middle of the fan: the median, else the mean, else the quantile nearest to it."""
+    if "p50" in columns:
+        return "p50"
+    return "mean" if "mean" in columns else min(quantiles, key=lambda label: abs(int(label[1:]) - 50))
+
+
+def chart_data(
+    s3: Any,
+    workload: Workload,
+    params: Params,
+    form: InputForm,
+    inputs: Inputs,
+    manifest: Manifest,
+    items: int = 4,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """History and forecast of the items with the largest forecasts, as `fan_chart` wants them.
+
+    Both are read in a stream; only the chosen items and the last stretch of their history are kept.
+    """
+    forecast = _forecast(s3, workload, params, manifest, items)
+    wanted = set(forecast["item"])
+    since = manifest.first - _reach(params)
+    pieces: list[pd.DataFrame] = []
+    for file in form.files["train"]:
+        key, etag = _where(s3, workload, inputs, manifest.run, file)
+        try:
+            chunks = _chunks(s3, workload, params, file, key, etag)
+            pieces += [_history(chunk, params, wanted, since, file) for chunk in chunks]
+        except (InputChanged, Missing):  # a newer upload has replaced it: its own run draws that history
+            continue
+    empty = pd.DataFrame({"item": [], "timestamp": [], "value": []})
+    return (pd.concat(pieces, ignore_index=True) if pieces else empty), forecast
+
+
+def _where(s3: Any, workload: Workload, inputs: Inputs, run: str, file: FileForm) -> tuple[str, str | None]:
+    """Key and ETag to insist on: the run's own copy while it is there, which never changes; else the input."""
+    copy = staged_key(workload, run, file.key)
+    if storage.keys(s3, workload, copy[len(workload.folder) :]):
+        return copy, None
+    return file.key, next((o.etag for o in inputs.of("train") if o.key == file.key), None)
+
+
+def _reach(params: Params) -> dt.timedelta:
+    steps = max(LEAST_HISTORY, HORIZONS_OF_HISTORY * params.horizon)
+    return dt.timedelta(minutes=params.frequency.minutes * steps)
+
+
+def _forecast(s3: Any, workload: Workload, params: Params, manifest: Manifest, items: int) -> pd.DataFrame:
+    """The forecasts of the items with the largest totals, the columns named by their place."""
+    spec = params.target
+    keys = [spec.position(name) for name in params.key_columns]
+    columns = {"timestamp": spec.position("timestamp"), "value": spec.position(spec.target_field)}
+    kept: list[pd.DataFrame] = []
+    for name in manifest.files:
+        key = workload.key(f"forecast/{manifest.run}/{name}")
+        with translated(f"reading s3://{workload.bucket}/{key}"):
+            body = s3.get_object(Bucket=workload.bucket, Key=key)["Body"]
+            header = 0 if manifest.has_header else None
+            pieces = pd.read_csv(body, header=header, dtype=str, keep_default_na=False, chunksize=PIECE_ROWS)
+            for piece in pieces:
+                piece.columns = pd.RangeIndex(len(piece.columns))
+                found = pd.DataFrame({name: piece[place] for name, place in columns.items()})
+                found["item"] = _item_names([piece[place] for place in keys])
+                found["type"] = piece[len(spec.columns)]
+                found["value"] = found["value"].astype(float)
+                kept = [_of_largest(pd.concat([*kept, found], ignore_index=True), items)]
+    chosen = kept[0]
+    form = timestamps.directive(params.timestamp_format)
+    return chosen.assign(timestamp=pd.to_datetime(chosen["timestamp"], format=form))
+
+
+def _of_largest(forecast: pd.DataFrame, items: int) -> pd.DataFrame:
+    return forecast[forecast["item"].isin(_largest(forecast, items))]
+
+
+def _item_names(keys: list[pd.Series]) -> pd.Series:
+    name = keys[0].astype(str)
+    for other in keys[1:]:
+        name = name + " / " + other.astype(str)
+    return name
+
+
+def _chunks(
+    s3: Any, workload: Workload, params: Params, file: FileForm, key: str, etag: str | None
+) -> Iterator[Chunk]:
+    condition = {"IfMatch": f'"{etag}"'} if etag else {}
+    with translated(f"reading s3://{workload.bucket}/{key}"):
+        body = s3.get_object(Bucket=workload.bucket, Key=key, **condition)["Body"]
+        if file.format == CSV:
+            yield from CsvFile(body, len(params.target.columns)).chunks()
+        else:
+            parquet = ParquetFile(body)
+            yield from parquet.chunks()
+            parquet.close()
+
+
+def _history(
+    chunk: Chunk, params: Params, wanted: set[str], since: dt.datetime, file: FileForm
+) -> pd.DataFrame:
+    """The rows of a chunk that belong to the chosen items and to the last stretch."""
+    spec = params.target
+    arrays = chunk.arrays
+    if file.has_header and file.format == CSV and chunk.start == 0:
+        arrays = [array.slice(1) for array in arrays]
+    keys = [_text(arrays[spec.position(name)]) for name in params.key_columns]
+    item = keys[0] if len(keys) == 1 else pc.binary_join_element_wise(*keys, " / ")
+    mask = pc.is_in(item, value_set=pa.array(sorted(wanted), pa.string()))
+    frame = pd.DataFrame(
+        {
+            "item": item.filter(mask).to_pandas(),
+            "timestamp": pd.to_datetime(_text(arrays[spec.position("timestamp")]).filter(mask).to_pandas()),
+            "value": _numbers(arrays[spec.position(spec.target_field)].filter(mask)),
+        }
+    )
+    return frame[frame["timestamp"] >= since]
+
+
+def _text(array: pa.Array) -> pa.Array:
+    return pc.fill_null(pc.cast(array, pa.string()), "")
+
+
+def _numbers(array: pa.Array) -> np.ndarray:
+    return pd.to_numeric(_text(array).to_pandas(), errors="coerce").to_numpy(dtype=float)

@@ -1,0 +1,210 @@
+"""What people are told: a forecast is there, was there already, or could not be made and why."""
+
+import datetime as dt
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.accuracy import Accuracy
+from pipeline.errors import PipelineError
+from pipeline.frequency import Frequency
+from pipeline.publish import Manifest
+from pipeline.record import Record
+from pipeline.workload import Workload
+
+LONGEST_SUBJECT = 100  # the limit of SNS, which takes ASCII only there
+LONGEST_BODY = 200_000  # below the 256 KB of SNS whatever the letters
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A subject of at most 100 ASCII characters, and a text."""
+
+    subject: str
+    body: str
+
+
+def success(
+    workload: Workload,
+    manifest: Manifest,
+    record: Record | None,
+    accuracy: Accuracy | None,
+    tables: Sequence[str] = (),
+    deleted: bool = False,
+    run_link: str | None = None,
+    warnings: Iterable[str] = (),
+) -> Message:
+    """Tells that a forecast was published: what, how good, where, and what was kept.
+
+    Args:
+        record: the run's record, for the items that the input had.
+        deleted: whether the run's forecast, predictor and imports were deleted at the service.
+        warnings: sentences about what the forecast leaves out.
+    """
+    lines = [
+        f"The forecast of {workload.label} is published.",
+        "",
+        *_contents(manifest),
+        *_input_lines(record),
+        "",
+        accuracy.words() if accuracy else "The accuracy was not measured.",
+        *_metric_lines(accuracy),
+        "",
+        *_places(workload, manifest, tables),
+        "",
+        _kept(deleted),
+        *[f"Note: {warning}" for warning in (*_lost(manifest, record), *warnings)],
+        *_link(run_link),
+    ]
+    return _message(f"Forecast of {workload.label} published: {manifest.items} items", lines)
+
+
+def already(workload: Workload, manifest: Manifest, run_link: str | None = None) -> Message:
+    """Tells that this very content has been forecast before, and that nothing was done."""
+    lines = [
+        f"The upload to {workload.label} holds what has been forecast already; nothing was done.",
+        "",
+        *_contents(manifest),
+        f"Published: {manifest.published_at}",
+        f"Forecast: {manifest.location}",
+        "",
+        "A new forecast is made as soon as a file or params.json differs.",
+        *_link(run_link),
+    ]
+    return _message(f"Forecast of {workload.label}: already forecast", lines)
+
+
+def failure(
+    workload: Workload,
+    step: str,
+    error: BaseException,
+    run: str | None = None,
+    run_link: str | None = None,
+    published: Manifest | None = None,
+) -> Message:
+    """Tells which step failed, why, what to do, and what readers see meanwhile.
+
+    Args:
+        step: the step's name: `Import-Data`.
+        published: the forecast that is still live, if there is one.
+    """
+    lines = [
+        f"The forecast of {workload.label} could not be made.",
+        "",
+        f"Step: {step}",
+        *([f"Run: {run}"] if run else []),
+        f"Cause: {cause_of(error)}",
+        f"What to do: {remedy_of(error)}",
+        "",
+        _still_live(published),
+        "The uploaded files are where they were.",
+        *_link(run_link),
+    ]
+    return _message(f"Forecast of {workload.label} failed at {step}", lines)
+
+
+def cause_of(error: BaseException) -> str:
+    """What happened, in a sentence."""
+    if isinstance(error, PipelineError):
+        return error.what
+    return f"{type(error).__name__}: {error}"
+
+
+def remedy_of(error: BaseException) -> str:
+    """What to do about it."""
+    if not isinstance(error, PipelineError):
+        return "This is a fault in the workflow itself; the run's log has the details."
+    return f"correct these and upload again.\n{error.remedy}" if "\n" in error.remedy else error.remedy
+
+
+def notify(sns: Any, topic_arn: str | None, message: Message) -> bool:
+    """Sends the message; a notice that fails never fails a run.
+
+    Returns:
+        Whether it was sent: False without a topic, or when SNS refused (the reason is logged).
+    """
+    if not topic_arn:
+        return False
+    try:
+        sns.publish(TopicArn=topic_arn, Subject=message.subject, Message=message.body)
+    except (BotoCoreError, ClientError, OSError) as error:
+        LOG.warning("The notice '%s' was not sent: %s", message.subject, error)
+        return False
+    return True
+
+
+def _message(subject: str, lines: list[str]) -> Message:
+    plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in subject)
+    cut = plain if len(plain) <= LONGEST_SUBJECT else f"{plain[: LONGEST_SUBJECT - 3]}..."
+    return Message(cut, "\n".join(lines)[:LONGEST_BODY] + "\n")
+
+
+def _contents(manifest: Manifest) -> list[str]:
+    span = Frequency.parse(manifest.frequency).span(manifest.horizon)
+    return [
+        f"Run: {manifest.run}",
+        f"Forecast of: {manifest.items} {'item' if manifest.items == 1 else 'items'}, "
+        f"{span} ahead, types {', '.join(manifest.types)}; {manifest.rows} rows",
+        f"Period: {_time(manifest.first)} to {_time(manifest.last)}",
+    ]
+
+
+def _time(moment: dt.datetime) -> str:
+    return f"{moment:%Y-%m-%d}" if moment.time() == dt.time() else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _input_lines(record: Record | None) -> list[str]:
+    form: Mapping[str, Any] = (record.form or {}) if record else {}
+    if not form:
+        return []
+    files = form["files"]["train"]
+    rows = sum(file["rows"] for file in files)
+    many = f"{len(files)} file{'' if len(files) == 1 else 's'}"
+    return [f"Learned from: {rows} rows in {many}, {form['first']} to {form['last']}"]
+
+
+def _metric_lines(accuracy: Accuracy | None) -> list[str]:
+    if not accuracy:
+        return []
+    return [f"  {name}: {value:.4g}" for name, value in accuracy.best.items()]
+
+
+def _places(workload: Workload, manifest: Manifest, tables: Sequence[str]) -> list[str]:
+    return [
+        *[f"Forecast: {uri}" for uri in manifest.uris],
+        *([f"Tables: {', '.join(tables)}"] if tables else []),
+        f"Raw export: {workload.uri(f'history/raw/{manifest.run}/')}",
+        f"History: {workload.uri(f'history/clean/{manifest.run}/')}",
+    ]
+
+
+def _kept(deleted: bool) -> str:
+    if deleted:
+        return "Export job, forecast, predictor and imports were deleted at the service (PerformDelete)."
+    return "Forecast, predictor and imports are kept at the service (PerformDelete is false)."
+
+
+def _lost(manifest: Manifest, record: Record | None) -> list[str]:
+    form: Mapping[str, Any] = (record.form or {}) if record else {}
+    lost = form.get("items", manifest.items) - manifest.items
+    warnings = list(form.get("warnings", ()))
+    if lost > 0:
+        warnings.append(f"{lost} of {form['items']} items have no forecast; the service left them out.")
+    return warnings
+
+
+def _still_live(published: Manifest | None) -> str:
+    if published is None:
+        return "No forecast has been published yet."
+    return (
+        f"The earlier forecast is still published: run {published.run}, "
+        f"{_time(published.first)} to {_time(published.last)}, {published.location}"
+    )
+
+
+def _link(run_link: str | None) -> list[str]:
+    return [f"Run page: {run_link}"] if run_link else []
