@@ -120,7 +120,7 @@ def chart_data(
 
 
 def _where(s3: Any, workload: Workload, inputs: Inputs, run: str, file: FileForm) -> tuple[str, str | None]:
-    """Key and ETag to insist on: the run's own copy while it is there, which never changes; else the input."""
+    """What to read, and the ETag to insist on: the run's own copy while it is there, else the input."""
     copy = staged_key(workload, run, file.key)
     if storage.keys(s3, workload, copy[len(workload.folder) :]):
         return copy, None

@@ -27,6 +27,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.exceptions import ConnectionError as NoConnection
 
 SHOWN_PROBLEMS = 20  # a message stays readable; the total is always told
 
@@ -239,7 +240,7 @@ def translated(doing: str) -> Iterator[None]:
 
 
 # What botocore raises when it cannot connect, times out, or loses the connection inside a body.
-_CONNECTION_TROUBLE = (HTTPClientError, IncompleteReadError, ConnectionError, TimeoutError)
+_CONNECTION_TROUBLE = (NoConnection, HTTPClientError, IncompleteReadError, ConnectionError, TimeoutError)
 
 
 def _of_client_error(error: ClientError, doing: str) -> PipelineError:

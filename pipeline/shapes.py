@@ -18,6 +18,14 @@ from pipeline.errors import Problem
 
 # Shapes whose pattern in the model is older than the service: they are checked by rules of our own.
 UNCHECKED_PATTERNS = {"Frequency", "Arn", "KMSKeyArn", "Value", "Format"}
+# Patterns that people meet, in words: the rule and the remedy.
+_PATTERN_WORDS = {
+    "Name": (
+        "a name is a letter followed by letters, digits and underscores",
+        "Replace hyphens, dots and blanks by underscores.",
+    ),
+    "ForecastType": ('it has to be a quantile such as "0.9", or "mean"', "Correct it."),
+}
 LONGEST_SHOWN = 60
 
 
@@ -103,24 +111,16 @@ def _string(value: Any, shape: Any, path: str, filled_in: Mapping[str, str]) -> 
         remedy = f"Did you mean {near}?" if near else f"Use one of {', '.join(shape.enum)}."
         yield Problem(path, shown(value), f"it has to be one of {', '.join(shape.enum)}", remedy)
         return
-    yield from _length(len(value), shape, path, shown(value), "characters")
+    wrong_length = list(_length(len(value), shape, path, shown(value), "characters"))
+    yield from wrong_length
     pattern = shape.metadata.get("pattern", "")
-    if pattern and not shape.enum and _is_checked(shape) and not re.fullmatch(pattern, value):
-        yield Problem(path, shown(value), _pattern_rule(shape.name, pattern), _pattern_remedy(shape.name))
+    if pattern and not wrong_length and _is_checked(shape) and not re.fullmatch(pattern, value):
+        words = _PATTERN_WORDS.get(shape.name, (f"it has to match {pattern}", "Correct it."))
+        yield Problem(path, shown(value), *words)
 
 
 def _is_checked(shape: Any) -> bool:
     return shape.name not in UNCHECKED_PATTERNS and r"\p{" not in shape.metadata["pattern"]
-
-
-def _pattern_rule(shape_name: str, pattern: str) -> str:
-    if shape_name == "Name":
-        return "a name is a letter followed by letters, digits and underscores"
-    return f"it has to match {pattern}"
-
-
-def _pattern_remedy(shape_name: str) -> str:
-    return "Replace hyphens, dots and blanks by underscores." if shape_name == "Name" else "Correct it."
 
 
 def _number(value: Any, shape: Any, path: str, filled_in: Mapping[str, str]) -> Iterator[Problem]:

@@ -1,0 +1,402 @@
+import copy
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline import params, rules, shapes
+from pipeline.domains import DOMAINS, RELATED, ROLE_OF_TYPE, TARGET
+from pipeline.errors import BadInput
+from pipeline.names import Names
+from pipeline.workload import Workload
+
+ROOT = Path(__file__).parents[2]
+ATTRIBUTES = "Datasets.0.Schema.Attributes"
+RELATED_SPEC = {
+    "DatasetName": "shop_related",
+    "Domain": "CUSTOM",
+    "DatasetType": RELATED,
+    "DataFrequency": "H",
+    "Schema": {
+        "Attributes": [
+            {"AttributeName": "item_id", "AttributeType": "string"},
+            {"AttributeName": "timestamp", "AttributeType": "timestamp"},
+            {"AttributeName": "price", "AttributeType": "float"},
+        ]
+    },
+}
+LEGACY = {
+    "PredictorName": "p",
+    "ForecastHorizon": 3,
+    "FeaturizationConfig": {"ForecastFrequency": "H"},
+    "PerformAutoML": True,
+}
+ETS = {**LEGACY, "PerformAutoML": False, "AlgorithmArn": "arn:aws:forecast:::algorithm/ETS"}
+
+
+def related(**changes):
+    return {**copy.deepcopy(RELATED_SPEC), **changes}
+
+
+def filling(attribute="target_value", **parameters):
+    return {"AttributeConfigs": [{"AttributeName": attribute, "Transformations": parameters}]}
+
+
+def problems_of(document):
+    with pytest.raises(BadInput) as caught:
+        params.load(json.dumps(document).encode())
+    return [str(problem) for problem in caught.value.problems]
+
+
+# The change (path, value; ... removes), and what the problem has to say.
+WRONG = {
+    "a required part is missing": ("Forecast", ..., "params.json: Forecast: it is missing"),
+    "a required member is missing": (
+        "Predictor.PredictorName",
+        ...,
+        "Predictor.PredictorName: it is missing",
+    ),
+    "a member is misspelt": ("DatasetGruop", {}, "Did you mean DatasetGroup?"),
+    "a nested member is misspelt": ("Predictor.ForecastHorizen", 3, "Did you mean ForecastHorizon?"),
+    "a number is a text": ("Predictor.ForecastHorizon", "24", "a whole number without quotes"),
+    "a number is a boolean": ("Predictor.ForecastHorizon", True, "a whole number without quotes"),
+    "a number is a fraction": ("Predictor.ForecastHorizon", 2.5, "a whole number without quotes"),
+    "a boolean is a text": ("PerformDelete", "yes", "true or false without quotes"),
+    "a list is an object": ("Forecast.ForecastTypes", {}, "a list in square brackets"),
+    "an object is a list": ("DatasetGroup", [], "an object in braces"),
+    "a text is a number": ("DatasetGroup.DatasetGroupName", 5, "a text in double quotes"),
+    "datasets are empty": ("Datasets", [], "one to three datasets"),
+    "a dataset is no object": ("Datasets", ["x"], "Datasets[0]"),
+    "a name has a hyphen": (
+        "Forecast.ForecastName",
+        "a-b",
+        "letter followed by letters, digits and underscores",
+    ),
+    "a name is too long": ("Forecast.ForecastName", "a" * 64, "the limit is 63"),
+    "a name is empty": ("Forecast.ForecastName", "", "at least 1 characters"),
+    "an enumeration is misspelt": (
+        "Datasets.0.DatasetType",
+        "TARGET_TIMESERIES",
+        "Did you mean TARGET_TIME_SERIES?",
+    ),
+    "a domain is unknown": ("DatasetGroup.Domain", "SHOPPING", "it has to be one of RETAIL"),
+    "an ARN is given that the run fills in": (
+        "Forecast.PredictorArn",
+        "arn:aws:forecast:::x",
+        "each run fills it in",
+    ),
+    "dataset ARNs are given": ("DatasetGroup.DatasetArns", [], "each run fills it in"),
+    "a reference predictor is given": (
+        "Predictor.ReferencePredictorArn",
+        "arn:x",
+        "trains on the data as they are",
+    ),
+    "a monitor is wanted": ("Predictor.MonitorConfig", {"MonitorName": "m"}, "CloudWatch"),
+    "an explanation is wanted": ("Predictor.ExplainPredictor", True, "Leave it out"),
+    "the domains differ": ("Datasets.0.Domain", "RETAIL", "the dataset group's domain is CUSTOM"),
+    "no dataset is the target": (
+        "Datasets.0.DatasetType",
+        RELATED,
+        "none of them is of type TARGET_TIME_SERIES",
+    ),
+    "the target is missing": (f"{ATTRIBUTES}.1", ..., "requires the field target_value"),
+    "the target is a text": (f"{ATTRIBUTES}.1.AttributeType", "string", "of type float or integer"),
+    "the timestamp is a text": (
+        f"{ATTRIBUTES}.0.AttributeType",
+        "string",
+        "timestamp has to be of type timestamp",
+    ),
+    "the timestamp has another name": (
+        f"{ATTRIBUTES}.0.AttributeName",
+        "date",
+        "requires the field timestamp",
+    ),
+    "the item key is a number": (
+        f"{ATTRIBUTES}.2.AttributeType",
+        "integer",
+        "item_id has to be of type string",
+    ),
+    "an attribute has no type": (f"{ATTRIBUTES}.2.AttributeType", ..., "AttributeType: it is missing"),
+    "an attribute has an unknown type": (f"{ATTRIBUTES}.2.AttributeType", "text", "one of string, integer"),
+    "the schema has no attributes": ("Datasets.0.Schema.Attributes", ..., "Schema.Attributes: it is missing"),
+    "the frequency is unknown": ("Predictor.ForecastFrequency", "hourly", "is no frequency"),
+    "the frequency is the next unit": ("Predictor.ForecastFrequency", "60min", "out of range"),
+    "the frequency is zero": ("Predictor.ForecastFrequency", "0H", "out of range"),
+    "the forecast is finer than the data": ("Predictor.ForecastFrequency", "30min", "must not be finer"),
+    "the data's frequency is unknown": ("Datasets.0.DataFrequency", "1X", "is no frequency"),
+    "there is no frequency": ("Predictor.ForecastFrequency", ..., "and so is FeaturizationConfig"),
+    "there is no horizon": ("Predictor.ForecastHorizon", ..., "ForecastHorizon: it is missing"),
+    "the horizon is zero": ("Predictor.ForecastHorizon", 0, "from 1 to 500"),
+    "the horizon is too long": ("Predictor.ForecastHorizon", 501, "from 1 to 500"),
+    "the timestamp format is foreign": ("TimestampFormat", "dd.MM.yyyy", "reads yyyy-MM-dd and"),
+    "the timestamp format lacks the hour": ("TimestampFormat", "yyyy-MM-dd", "need a time of day"),
+    "a quantile is a number": ("Forecast.ForecastTypes", [0.5], "a text in double quotes"),
+    "a quantile is a percentage": ("Forecast.ForecastTypes", ["p50"], "a quantile such as"),
+    "a quantile is zero": ("Forecast.ForecastTypes", ["0.00"], "from 0.01 to 0.99"),
+    "a quantile is there twice": ("Forecast.ForecastTypes", ["0.5", ".50"], "p50: it is listed twice"),
+    "there are six types": ("Forecast.ForecastTypes", [f"0.{n}" for n in range(1, 7)], "there can be 5"),
+    "a dimension is unknown": ("Predictor.ForecastDimensions", ["shop"], "There are: none"),
+    "a dimension is the item": ("Predictor.ForecastDimensions", ["item_id"], "other than the item key"),
+    "the metric needs a quantile": (
+        "Predictor",
+        {
+            "PredictorName": "p",
+            "ForecastHorizon": 3,
+            "ForecastFrequency": "H",
+            "ForecastTypes": ["mean"],
+            "OptimizationMetric": "AverageWeightedQuantileLoss",
+        },
+        "it needs a quantile",
+    ),
+    "the boundary does not fit": (
+        "Predictor.TimeAlignmentBoundary",
+        {"DayOfWeek": "SUNDAY"},
+        "hold nothing only",
+    ),
+    "a switch is a text": ("UseGeolocationForTimeZone", "x", "true or false"),
+    "a filling is for another field": (
+        "Predictor.DataConfig",
+        filling("price", middlefill="zero"),
+        "neither the target",
+    ),
+    "a filling is unknown": ("Predictor.DataConfig", filling(middlefill="linear"), "one of nan, zero"),
+    "a target is filled ahead": (
+        "Predictor.DataConfig",
+        filling(futurefill="zero"),
+        "the target cannot have it",
+    ),
+    "a fill value is missing": (
+        "Predictor.DataConfig",
+        filling(middlefill="value"),
+        "middlefill_value is missing",
+    ),
+    "a fill value is no number": (
+        "Predictor.DataConfig",
+        filling(middlefill="value", middlefill_value="much"),
+        "a number in quotes",
+    ),
+    "an unknown filling parameter": ("Predictor.DataConfig", filling(sidefill="zero"), "cannot have it"),
+    "the weather has no place": (
+        "Predictor.DataConfig",
+        {"AdditionalDatasets": [{"Name": "weather"}]},
+        "type geolocation",
+    ),
+    "there are too many tags": (
+        "Forecast.Tags",
+        [{"Key": f"k{n}", "Value": "v"} for n in range(51)],
+        "can have 50 tags",
+    ),
+    "no algorithm is chosen": ("Predictor", {**LEGACY, "PerformAutoML": False}, "PerformAutoML is not true"),
+    "the algorithm is unknown": (
+        "Predictor",
+        {**ETS, "AlgorithmArn": "arn:aws:forecast:::algorithm/Profet"},
+        "Did you mean Prophet?",
+    ),
+    "AutoML has an algorithm": (
+        "Predictor",
+        {**ETS, "PerformAutoML": True},
+        "the service chooses the algorithm",
+    ),
+    "AutoML has parameters": (
+        "Predictor",
+        {**LEGACY, "TrainingParameters": {"epochs": "5"}},
+        "the service chooses the algorithm",
+    ),
+    "the algorithm cannot be tuned": ("Predictor", {**ETS, "PerformHPO": True}, "tuning is for CNN-QR"),
+    "a tuning is not asked for": (
+        "Predictor",
+        {**ETS, "HPOConfig": {"ParameterRanges": {}}},
+        "it needs PerformHPO",
+    ),
+    "there are too many windows": (
+        "Predictor",
+        {**ETS, "EvaluationParameters": {"NumberOfBacktestWindows": 6}},
+        "there can be 1 to 5",
+    ),
+    "the offset is less than the horizon": (
+        "Predictor",
+        {**ETS, "EvaluationParameters": {"BackTestWindowOffset": 2}},
+        "less than the horizon, 3",
+    ),
+    "the group's ARN is given": (
+        "Predictor",
+        {**ETS, "InputDataConfig": {"DatasetGroupArn": "arn:x"}},
+        "each run fills it in",
+    ),
+    "the frequency stands in the wrong place": (
+        "Predictor",
+        {**ETS, "ForecastFrequency": "H"},
+        "Predictor.ForecastFrequency: there is no such member",
+    ),
+}
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_configuration_is_refused_with_the_reason(document, change, path, value, expected):
+    change(document, path, value)
+    told = problems_of(document)
+    assert any(expected in problem for problem in told), told
+
+
+WRONG_RELATED = {
+    "it has no frequency": (related(DataFrequency=...), "DataFrequency: it is missing"),
+    "its frequency is another": (related(DataFrequency="D"), "equal the related data's frequency"),
+    "it has the target's type": (related(DatasetType=TARGET), "is of this type already"),
+    "it has the target's name": (related(DatasetName="SHOP_target"), "has this name already"),
+    "it has no number": ([("string", "colour")], "at least one numeric field"),
+    "it holds the target": ([("float", "target_value")], "must not hold the target"),
+    "it has a text that is no dimension": (
+        [("float", "price"), ("string", "colour")],
+        "a text field of the target",
+    ),
+    "it has too many fields": ([("float", f"f{n}") for n in range(24)], "can have 25 fields"),
+    "two fields share a name": ([("float", "price"), ("float", "Price")], "two fields have this name"),
+}
+
+
+@pytest.mark.parametrize(("dataset", "expected"), WRONG_RELATED.values(), ids=WRONG_RELATED.keys())
+def test_wrong_related_data_are_refused_with_the_reason(document, dataset, expected):
+    if isinstance(dataset, list):
+        fields = [{"AttributeName": name, "AttributeType": kind} for kind, name in dataset]
+        dataset = related(Schema={"Attributes": [*RELATED_SPEC["Schema"]["Attributes"][:2], *fields]})
+    document["Datasets"].append({key: value for key, value in dataset.items() if value is not ...})
+    told = problems_of(document)
+    assert any(expected in problem for problem in told), told
+
+
+def test_a_number_in_the_target_data_is_refused_but_a_text_is_not(document):
+    fields = document["Datasets"][0]["Schema"]["Attributes"]
+    fields.append({"AttributeName": "store", "AttributeType": "integer"})
+    assert "text fields only" in problems_of(document)[0]
+    fields[-1]["AttributeType"] = "string"
+    assert params.load(json.dumps(document).encode()).target.dimensions == ("store",)
+
+
+def test_metadata_have_no_timestamp(document):
+    fields = [("item_id", "string"), ("timestamp", "timestamp")]
+    attributes = [{"AttributeName": name, "AttributeType": kind} for name, kind in fields]
+    own = {"DatasetName": "m", "Domain": "CUSTOM", "DatasetType": "ITEM_METADATA"}
+    document["Datasets"].append({**own, "Schema": {"Attributes": attributes}})
+    assert "metadata have none" in problems_of(document)[0]
+
+
+def test_all_problems_are_told_together(document, change):
+    change(document, "Predictor.ForecastHorizon", 501)
+    change(document, "Forecast.ForecastName", "a-b")
+    change(document, "TimestampFormat", "yyyy-MM-dd")
+    change(document, "Extra", 1)
+    assert len(problems_of(document)) == 4
+
+
+def test_one_mistake_is_told_once(document, change):
+    change(document, "Forecast.ForecastTypes", ["2"])
+    assert len(problems_of(document)) == 1
+
+
+def test_the_time_zone_comes_from_one_place(document):
+    document |= {"UseGeolocationForTimeZone": True, "TimeZone": "Europe/Paris"}
+    assert "not from both" in problems_of(document)[0]
+
+
+SYNTAX = {
+    "a comma is missing": (b'{\n  "a": 1\n  "b": 2}', "line 3, column 3"),
+    "it ends early": (b'{"a": 1', "line 1, column 8"),
+    "it is empty": (b"", "line 1, column 1"),
+    "it is no object": (b"[]", "an object in braces"),
+    "it is not UTF-8": (b'{"a": "\xff"}', "byte 7"),
+    "a member is there twice": (b'{"a": 1, "a": 2}', "the member a is given twice"),
+    "it has NaN": (b'{"a": NaN}', "NaN is no JSON number"),
+    "it is nested without end": (b"[" * 100_000, "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize(("raw", "expected"), SYNTAX.values(), ids=SYNTAX.keys())
+def test_a_syntax_error_names_its_place(raw, expected):
+    with pytest.raises(BadInput) as caught:
+        params.load(raw)
+    assert expected in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_mistake(document):
+    assert params.load(b"\xef\xbb\xbf" + json.dumps(document).encode()).horizon == 3
+
+
+def test_the_worked_example_is_valid():
+    example = params.load((ROOT / "params.json").read_bytes())
+    assert example.auto
+    assert (example.horizon, str(example.frequency)) == (24, "H")
+    assert example.target.columns == ("timestamp", "target_value", "item_id")
+    assert example.type_labels == ["mean", "p10", "p50", "p90"]
+
+
+def test_the_older_form_with_its_own_predictor_runs_unchanged(document):
+    legacy = {**LEGACY, "InputDataConfig": {"SupplementaryFeatures": [{"Name": "holiday", "Value": "US"}]}}
+    document["Predictor"] = legacy
+    document["Forecast"].pop("ForecastTypes")
+    loaded = params.load(json.dumps(document).encode())
+    assert not loaded.auto
+    assert loaded.forecast_types == ["0.1", "0.5", "0.9"]
+    request = loaded.create_predictor_request("name", "arn:group")
+    assert request["InputDataConfig"]["DatasetGroupArn"] == "arn:group"
+    assert request["InputDataConfig"]["SupplementaryFeatures"] == [{"Name": "holiday", "Value": "US"}]
+    assert request["PerformAutoML"] is True
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_each_domain_has_its_required_fields(domain_params, domain):
+    loaded = domain_params(domain, ["place", "shelf"])
+    assert loaded.key_columns == (DOMAINS[domain].item_key, "place", "shelf")
+    assert loaded.target.target_field == DOMAINS[domain].target
+
+
+def test_defaults_do_not_change_what_is_asked_for(make_params):
+    plain = make_params(TimestampFormat=...)
+    spelt = make_params(**{"PerformDelete": False, "Forecast.ForecastTypes": ["mean", ".50", "0.10"]})
+    assert plain.normalised() == spelt.normalised()
+    assert make_params(PerformDelete=True).normalised() != plain.normalised()
+
+
+def test_every_member_of_the_configuration_is_documented():
+    """What a person may write stands in docs/params.md: our own members and each of the API's."""
+    text = (ROOT / "docs" / "params.md").read_text()
+    names = set(params.MEMBERS)
+    for operation in ("CreateDatasetGroup", "CreateDataset", "CreateForecast"):
+        names |= set(shapes.request_shape(operation).members)
+    for operation in ("CreatePredictor", "CreateAutoPredictor"):
+        names |= set(shapes.request_shape(operation).members)
+    missing = sorted(name for name in names if not re.search(rf"`{name}\b", text))
+    assert not missing
+    assert all(domain in text for domain in DOMAINS)
+
+
+def test_every_rule_is_in_use():
+    generators = {
+        name
+        for name, value in vars(rules).items()
+        if callable(value) and getattr(value, "__annotations__", {}).keys() == {"draft", "return"}
+    }
+    helpers = {"fillings"}
+    assert generators - helpers == {rule.__name__ for rule in rules.RULES}
+
+
+def test_names_fit_the_service_and_tell_workloads_runs_and_definitions_apart(make_params):
+    long = make_params(**{"Predictor.PredictorName": "p" * 63, "Datasets.0.DatasetName": "d" * 63})
+    names = Names(Workload("b"), long, "0123456789ab")
+    every = [names.dataset_group, names.dataset(TARGET), names.import_job(TARGET), names.predictor,
+             names.forecast, names.export_job]  # fmt: skip
+    assert all(re.fullmatch("[a-zA-Z][a-zA-Z0-9_]{0,62}", name) for name in every)
+    assert names.predictor.endswith("_0123456789ab")
+    other_run = Names(Workload("b"), long, "ffffffffffff")
+    assert (other_run.dataset(TARGET), other_run.dataset_group) == (
+        names.dataset(TARGET),
+        names.dataset_group,
+    )
+    assert other_run.import_job(TARGET) != names.import_job(TARGET)
+    assert Names(Workload("b", "x/"), long, "0123456789ab").dataset(TARGET) != names.dataset(TARGET)
+    daily = make_params(**{"Datasets.0.DatasetName": "d" * 63, "Datasets.0.DataFrequency": "30min"})
+    assert Names(Workload("b"), daily, "0123456789ab").dataset(TARGET) != names.dataset(TARGET)
+
+
+def test_roles_cover_the_dataset_types():
+    assert set(ROLE_OF_TYPE.values()) == {"train", "related", "metadata"}
