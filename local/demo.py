@@ -1,0 +1,350 @@
+"""`make demo`: upload data to the local stack and follow it to a published forecast.
+
+up ─▶ data and params.json into the bucket ─▶ event ─▶ run, step by step ─▶ what was published, and where
+"""
+
+import io
+import json
+import os
+import shutil
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from local import household, stack, uci
+from local.run_view import Run, RunView, Step
+from local.screen import Screen, table
+from local.settings import BUCKET, DATABASE, ROOT, Settings
+
+# So long may an upload take to become a run before something is wrong; the median is below two seconds.
+RUN_APPEARS_S = 90
+LOOK_EVERY_S = 0.5
+MAIL_S = 10
+FIRST_ROWS = 6
+
+SIGNS = {"COMPLETED": "✓", "FAILED": "✗", "CRASHED": "✗", "CANCELLED": "✗"}
+
+
+class DemoFailed(Exception):
+    """No forecast was published; the text says why."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One workload's data, ready to be put into the bucket."""
+
+    file: Path
+    folder: str
+    params: bytes | None  # None: the params.json that lies there already
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"{self.folder}train/{self.file.name}"
+
+
+def demo(settings: Settings, data: str | None, params: str | None, keep: bool = True) -> int:
+    """Run the demo.
+
+    Args:
+        data: a CSV of one's own, or the UCI household file; None makes the demo's data.
+        params: its params.json; None proposes one.
+        keep: leave the stack running afterwards.
+
+    Returns:
+        0 if a forecast of the data is published, otherwise 1.
+    """
+    screen = Screen(sys.stdout)
+    try:
+        upload = prepared(settings, data, params, screen.say)
+        screen.title("Starting the local stack")
+        stack.up(settings, screen.say)
+        screen.say(f"  Prefect UI  {settings.prefect_url}")
+        return _run(settings, upload, screen)
+    except (DemoFailed, stack.StackError) as error:
+        screen.say(f"\nNo forecast was published. {error}")
+        screen.say(f"Logs: {settings.logs}")
+        return 1
+    finally:
+        if not keep:
+            screen.say("\nStopping the stack …")
+            stack.down(settings, screen.say)
+
+
+def _run(settings: Settings, upload: Upload, screen: Screen) -> int:
+    os.environ.update(settings.environment(os.environ))
+    view = RunView(settings.prefect_url)
+    since = datetime.now(UTC)
+    began = time.monotonic()
+    _put(upload, screen)
+    run = _first_run(view, upload, since, began, screen)
+    run = follow(view, run, screen)
+    if run.state != "COMPLETED":
+        raise DemoFailed(f"The run ended as {run.state_name}: {run.message}")
+    _show(settings, upload, view, run, since, screen)
+    screen.say(f"\nDone in {time.monotonic() - began:.0f} s after the upload.")
+    _next(settings, screen)
+    return 0
+
+
+# -- the data
+
+
+def prepared(settings: Settings, data: str | None, params: str | None, say: Callable[[str], None]) -> Upload:
+    """The file to upload, made, converted or as it is, and the params.json that goes with it.
+
+    Raises:
+        DemoFailed: a file is missing or cannot be forecast.
+    """
+    if data is None:
+        return _demo_data(settings, params)
+    source = Path(data).expanduser()
+    if not source.is_file():
+        raise DemoFailed(f"There is no file {data}; DATA must name a CSV file.")
+    if uci.is_uci(source):
+        say(f"{source.name} is the UCI household file: converting its minutes to hours …")
+        source = _converted(settings, source)
+    folder = f"{_folder_name(source.stem)}/"
+    if params is not None:
+        return Upload(source, folder, _read_params(params))
+    return _proposed(source, folder)
+
+
+def _demo_data(settings: Settings, params: str | None) -> Upload:
+    """Some twenty households over two years; the same bytes every time."""
+    file = settings.folder / "demo" / "households.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="") as out:
+        household.write(out)
+    return Upload(file, "", _read_params(params) if params else None)
+
+
+def _converted(settings: Settings, source: Path) -> Path:
+    file = settings.folder / "demo" / f"{source.stem}.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with file.open("w", newline="") as out:
+            uci.convert(source, out)
+    except uci.NotThatFile as error:
+        raise DemoFailed(f"{source}: {error}") from error
+    return file
+
+
+def _read_params(path: str) -> bytes:
+    try:
+        return Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise DemoFailed(
+            f"{path} cannot be read ({error.strerror}); PARAMS must name a JSON file."
+        ) from error
+
+
+def _proposed(source: Path, folder: str) -> Upload:
+    from pipeline.errors import BadInput
+    from pipeline.proposal import propose
+
+    try:
+        proposal = propose(source)
+    except BadInput as error:
+        raise DemoFailed(f"{source} cannot be forecast as it is: {error}") from error
+    text = json.dumps(proposal.params, indent=2) + "\n"
+    return Upload(source, folder, text.encode(), tuple(proposal.reasons))
+
+
+def _folder_name(stem: str) -> str:
+    """A folder of the bucket named after a file; it must not look like one of a workload's own prefixes."""
+    plain = (
+        "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in stem).strip("-") or "data"
+    )
+    own = ("train", "related", "metadata", "forecast", "history", "runs")
+    return f"{plain}-data" if plain in own else plain
+
+
+def _put(upload: Upload, screen: Screen) -> None:
+    from local.aws_setup import client
+
+    s3 = client("s3")
+    if upload.reasons:
+        screen.title("A params.json for your file")
+        for reason in upload.reasons:
+            screen.say(textwrap.fill(reason, 100, initial_indent="  · ", subsequent_indent="    "))
+    screen.title("Uploading")
+    if upload.params is not None:
+        s3.put_object(Bucket=BUCKET, Key=f"{upload.folder}params.json", Body=upload.params)
+        screen.say(f"  s3://{BUCKET}/{upload.folder}params.json")
+    s3.upload_file(str(upload.file), BUCKET, upload.key)
+    screen.say(f"  s3://{BUCKET}/{upload.key}  ({upload.file.stat().st_size / 1e6:.1f} MB)")
+    for line in first_lines(upload.file.open("rb"), 3):
+        screen.say(f"      {line}")
+
+
+# -- the run
+
+
+def _first_run(view: RunView, upload: Upload, since: datetime, began: float, screen: Screen) -> Run:
+    """The run that the upload starts, as soon as it is there."""
+    screen.title("What happens")
+    told = False
+    while time.monotonic() < began + RUN_APPEARS_S:
+        if not told and view.event_since(f"s3://{BUCKET}/{upload.key}", since):
+            told = True
+            screen.say(f"  event    s3.object.created reached Prefect {time.monotonic() - began:.1f} s after")
+        runs = view.runs_since(BUCKET, upload.folder, since)
+        if runs:
+            run = runs[-1]
+            screen.say(f"  run      “{run.name}” was created after {time.monotonic() - began:.1f} s")
+            screen.say(f"           watch it: {view.link(run)}\n")
+            return run
+        time.sleep(LOOK_EVERY_S / 2)
+    what = "reached Prefect, but its automation started no run" if told else "did not reach Prefect"
+    raise DemoFailed(f"The upload's event {what} within {RUN_APPEARS_S} s; see the bridge's log.")
+
+
+def follow(
+    view: RunView,
+    run: Run,
+    screen: Screen,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Run:
+    """Show each step of a run with its time and progress until the run has ended.
+
+    Returns:
+        The run as it ended.
+    """
+    began = clock()
+    shown: set[str] = set()
+    while True:
+        run = view.run(run.id)
+        steps = view.steps(run)
+        for step in steps:
+            if step.is_final and step.id not in shown:
+                shown.add(step.id)
+                screen.say(f"  {SIGNS[step.state]} {step.name:34s} {step.seconds:7.1f} s{_unusual(step)}")
+        if run.is_final:
+            screen.clear()
+            return run
+        screen.status(_now(view, run, [step for step in steps if not step.is_final]), clock() - began)
+        sleep(LOOK_EVERY_S)
+
+
+def _unusual(step: Step) -> str:
+    return "" if step.state == "COMPLETED" else f"  {step.state_name}"
+
+
+def _now(view: RunView, run: Run, open_steps: list[Step]) -> str:
+    """What is going on, in one line."""
+    if not open_steps:
+        return {"SCHEDULED": "waiting for the worker", "PENDING": "starting Python"}.get(run.state, "working")
+    progress = view.progress(run)
+    words = [progress.get(step.id) or f"{step.name}: {step.state_name}" for step in open_steps]
+    return " · ".join(words)
+
+
+# -- what came of it
+
+
+def _show(
+    settings: Settings, upload: Upload, view: RunView, run: Run, since: datetime, screen: Screen
+) -> None:
+    from local.aws_setup import client
+    from pipeline import publish, record
+    from pipeline.workload import Workload
+
+    s3 = client("s3")
+    workload = Workload(BUCKET, upload.folder)
+    current = publish.current(s3, workload)
+    if current is None:
+        raise DemoFailed(f"The run ended well but {workload.uri('forecast/')} is empty: {run.message}")
+    known = record.read(s3, workload, current.run)
+    if known is None or upload.key not in [each["key"] for each in known.inputs]:
+        raise DemoFailed(f"The forecast at {current.location} is not of this upload: {run.message}")
+    screen.say("")
+    screen.say(textwrap.fill(run.message, 100, initial_indent="  ", subsequent_indent="  "))
+    _show_accuracy(known.accuracy, screen)
+    screen.title(f"The forecast: {current.rows:,} rows, {current.items} items, {', '.join(current.types)}")
+    body = s3.get_object(Bucket=BUCKET, Key=f"{upload.folder}forecast/{current.run}/{current.files[0]}")[
+        "Body"
+    ]
+    for line in first_lines(io.BytesIO(body.read(4096)), FIRST_ROWS + 1):
+        screen.say(f"  {line}")
+    mail = None if run.message.startswith("Already") else newest_mail(settings.outbox, since)
+    places = {
+        "forecast": current.location,
+        "history": f"{workload.uri('history/raw/')} and {workload.uri('history/clean/')}",
+        "record": workload.uri(f"runs/{current.run}/"),
+        "tables": _tables(workload.slug),
+        "message": str(mail or settings.outbox),
+        "chart": f"{view.link(run)} (Artifacts)",
+        "Prefect UI": settings.prefect_url,
+    }
+    screen.title("Where things are")
+    for name, place in places.items():
+        screen.say(f"  {name:11s} {place}")
+
+
+def _show_accuracy(accuracy: Any, screen: Screen) -> None:
+    """The mean over the backtest windows of every algorithm that was tried, best first."""
+    if not accuracy:
+        return
+    rows = [window for window in accuracy["windows"] if window["window"] == "SUMMARY"]
+    screen.title("How accurate the predictor was in its backtests")
+    names = ["WAPE", "AverageWeightedQuantileLoss", "RMSE", "MASE"]
+    quantiles = sorted({quantile for row in rows for quantile in row["quantile_losses"]})
+    head = ["algorithm", "WAPE", "avg wQL", "RMSE", "MASE", *[f"wQL[{quantile}]" for quantile in quantiles]]
+    body = [
+        [
+            row["algorithm"],
+            *[_figure(row["metrics"].get(name)) for name in names],
+            *[_figure(row["quantile_losses"].get(quantile)) for quantile in quantiles],
+        ]
+        for row in rows
+    ]
+    for line in table(head, body):
+        screen.say(f"  {line}")
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _tables(slug: str) -> str:
+    from local.aws_setup import client
+
+    found = client("glue").get_tables(DatabaseName=DATABASE)["TableList"]
+    names = sorted(each["Name"] for each in found if each["Name"].startswith(f"{slug}_"))
+    return ", ".join(f"{DATABASE}.{name}" for name in names) + "  (Glue)"
+
+
+def newest_mail(outbox: Path, since: datetime, patience_s: float = MAIL_S) -> Path | None:
+    """The last mail that came after `since`; waits a moment for it."""
+    until = time.monotonic() + patience_s
+    while True:
+        mails = [each for each in sorted(outbox.glob("*.txt")) if each.stat().st_mtime >= since.timestamp()]
+        if mails or time.monotonic() > until:
+            return mails[-1] if mails else None
+        time.sleep(0.2)
+
+
+def first_lines(source: Any, count: int) -> list[str]:
+    """The first lines of a binary file, for showing; closes it."""
+    with source:
+        lines = [source.readline(400).decode("utf-8", "replace").rstrip("\r\n") for _ in range(count)]
+    return [line for line in lines if line]
+
+
+def _next(settings: Settings, screen: Screen) -> None:
+    env = settings.folder / "env"
+    shown = env.relative_to(ROOT) if env.is_relative_to(ROOT) else env
+    screen.title("What next")
+    screen.say("  your own data     make demo DATA=my.csv")
+    screen.say(f"  more of the same  source {shown}; aws s3 cp more.csv s3://{BUCKET}/train/")
+    screen.say("  which parts run   make status")
+    screen.say("  stop              make down   (objects and trained models stay)")
+    if not shutil.which("aws"):
+        screen.say("  (without the aws CLI: any S3 tool, or boto3, does after `source`)")
