@@ -25,14 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for chatty in ("botocore", "boto3", "urllib3", "s3transfer", "cmdstanpy", "prophet"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        settings = Settings.from_environment(
-            os.environ,
-            data_dir=options.data_dir,
-            host=getattr(options, "host", None),
-            port=getattr(options, "port", None),
-            workers=getattr(options, "workers", None),
-        )
-        options.run(settings, options)
+        options.run(_settings(options), options)
     except StartFailed as failure:
         print(f"forecastd: {failure.message}", file=sys.stderr)
         return 1
@@ -56,6 +49,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _settings(options: argparse.Namespace) -> Settings:
+    given = {name: getattr(options, name, None) for name in ("data_dir", "host", "port", "workers")}
+    try:
+        return Settings.from_environment(os.environ, **given)
+    except ValueError as error:
+        raise StartFailed(str(error)) from error
+
+
 def _serve(settings: Settings, options: argparse.Namespace) -> None:
     from forecastd.app import serve
 
@@ -63,17 +64,20 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _work(settings: Settings, options: argparse.Namespace) -> None:
-    from forecastd.app import end_with_parent, worker_lock
+    for variable, value in settings.numeric_environment.items():
+        os.environ.setdefault(variable, value)  # before anything numeric is imported
     from forecastd.jobs.objects import Objects
     from forecastd.jobs.runners import RUNNERS, load_training_libraries
     from forecastd.jobs.worker import Worker
+    from forecastd.locks import as_worker
     from forecastd.store.blobs import Blobs
     from forecastd.store.database import Store
+    from forecastd.supervision import end_with_parent
 
     name = f"{options.seat}-{os.getpid()}" if options.seat else None
     if options.seat:
         end_with_parent()
-    with worker_lock(settings.data_dir):
+    with as_worker(settings.data_dir):
         objects = Objects.from_environment(settings.region)
         store, blobs = Store(settings.database_path), Blobs(settings.data_dir)
         worker = Worker(store, blobs, settings, RUNNERS, objects, name, load_training_libraries)

@@ -4,21 +4,16 @@ POST /         AWS JSON 1.1, both services; X-Amz-Target says which operation
 GET  /health   200 with the number of operations and workers, for whoever watches the process
 """
 
-import fcntl
 import json
 import logging
-import os
 import signal
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import IO
 
 from forecastd.errors import ApiError, InternalFailure, StartFailed
+from forecastd.locks import only_server, without_workers
 from forecastd.operations.context import Context
 from forecastd.operations.service import Service
 from forecastd.settings import Settings
@@ -33,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 _LARGEST_BODY = 16 * 2**20
 _PATIENCE_S = 5.0  # for the workers of a killed server to end
-_LOCK_EVERY_S = 0.05
 
 
 class App:
@@ -124,7 +118,7 @@ def serve(settings: Settings) -> None:
     Raises:
         StartFailed: the port is taken, or another server works on the data directory.
     """
-    with _only_server(settings.data_dir):
+    with only_server(settings.data_dir):
         store = Store(settings.database_path)
         recover(settings, store)
         supervisor = Supervisor(settings, store)
@@ -146,7 +140,7 @@ def recover(settings: Settings, store: Store) -> None:
     The workers of a server that was killed end by themselves within moments. One that lives on belongs
     to somebody else and holds the workers' lock; then its lease decides.
     """
-    with _locked(settings.data_dir / "workers.lock", fcntl.LOCK_EX, patience_s=_PATIENCE_S) as alone:
+    with without_workers(settings.data_dir, _PATIENCE_S) as alone:
         if not alone:
             logger.warning(
                 "other workers use %s; jobs that nobody does are found by their lease", settings.data_dir
@@ -156,44 +150,6 @@ def recover(settings: Settings, store: Store) -> None:
         orphans = Blobs(settings.data_dir).sweep(store.blobs())
         if jobs or orphans:
             logger.info("recovered %d jobs, removed %d unfinished folders", jobs, orphans)
-
-
-@contextmanager
-def worker_lock(data_dir: Path) -> Iterator[None]:
-    """Hold the sign that a worker lives; many workers can."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with _locked(data_dir / "workers.lock", fcntl.LOCK_SH, patience_s=float("inf")):
-        yield
-
-
-@contextmanager
-def _only_server(data_dir: Path) -> Iterator[None]:
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with _locked(data_dir / "serve.lock", fcntl.LOCK_EX) as alone:
-        if not alone:
-            raise StartFailed(
-                f"Another forecastd serves the data directory {data_dir};"
-                " end it, or choose another --data-dir."
-            )
-        yield
-
-
-@contextmanager
-def _locked(path: Path, mode: int, patience_s: float = 0.0) -> Iterator[bool]:
-    """Try to lock a file until the end of the block, or of the process; say whether it worked."""
-    with path.open("a") as file:
-        give_up_at = time.monotonic() + patience_s
-        while not (locked := _lock(file, mode)) and time.monotonic() < give_up_at:
-            time.sleep(_LOCK_EVERY_S)
-        yield locked
-
-
-def _lock(file: IO[str], mode: int) -> bool:
-    try:
-        fcntl.flock(file, mode | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _bind(settings: Settings, app: App, supervisor: Supervisor) -> Server:
@@ -215,14 +171,3 @@ def _end_on_signals(server: Server) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-
-
-def end_with_parent(descriptor: int = 0) -> None:
-    """End this process at once when the pipe from its parent closes."""
-
-    def watch() -> None:
-        while os.read(descriptor, 1024):
-            pass
-        os._exit(0)
-
-    threading.Thread(target=watch, name="parent", daemon=True).start()

@@ -20,7 +20,6 @@ logger = logging.getLogger(__name__)
 _LOOK_EVERY_S = 0.2
 _PATIENCE_S = 5.0  # for workers that were asked to end
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0  # between the starts of a worker that keeps dying
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @dataclass
@@ -96,12 +95,7 @@ class Supervisor:
             self._fill(seat)
 
     def _fill(self, seat: _Seat) -> None:
-        threads = str(self.settings.threads)
-        environment = {
-            **dict.fromkeys(_THREAD_VARIABLES, threads),
-            **os.environ,
-            **self.settings.to_environment(),
-        }
+        environment = {**os.environ, **self.settings.to_environment()}
         command = [
             sys.executable,
             "-m",
@@ -112,3 +106,14 @@ class Supervisor:
         ]
         seat.process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
         logger.info("worker %s started", seat.name)
+
+
+def end_with_parent(descriptor: int = 0) -> None:
+    """End this process at once when the pipe from its parent closes."""
+
+    def watch() -> None:
+        while os.read(descriptor, 1024):
+            pass
+        os._exit(0)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
