@@ -88,5 +88,5 @@ def summary(job: Job, manifest: Manifest, names: list[str]) -> list[str]:
         f"| history, as exported | `{at(f'history/raw/{job.run}/')}` |",
         f"| history, as published | `{at(f'history/clean/{job.run}/')}` |",
         f"| record of the run | `{at(f'runs/{job.run}/manifest.json')}` |",
-        *[f"| table | `{job.place.database}.{name}` |" for name in names],
+        *[f"| table | `{name}` |" for name in names],
     ]
