@@ -99,7 +99,7 @@ def domain_params(document: dict[str, Any]) -> Callable[..., Params]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def aws() -> Iterator[None]:
     """AWS in this process; no test reaches a real one."""
     kept = dict(os.environ)
@@ -112,11 +112,20 @@ def aws() -> Iterator[None]:
     os.environ.update(kept)
 
 
-@pytest.fixture
-def s3(aws: None) -> Any:
+@pytest.fixture(scope="module")
+def s3_client(aws: None) -> Any:
+    """One client for a module: making one takes longer than most tests."""
     client = boto3.client("s3")
     client.create_bucket(Bucket=BUCKET)
     return client
+
+
+@pytest.fixture
+def s3(s3_client: Any) -> Any:
+    """S3 with an empty bucket."""
+    for entry in s3_client.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        s3_client.delete_object(Bucket=BUCKET, Key=entry["Key"])
+    return s3_client
 
 
 @pytest.fixture
@@ -168,8 +177,7 @@ class FakeForecast:
     states of `next_states`, one per question, and stay in the last.
     """
 
-    def __init__(self) -> None:
-        real = boto3.client("forecast", region_name="us-east-1")
+    def __init__(self, real: Any) -> None:
         self.meta, self.exceptions = real.meta, real.exceptions
         self.resources: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
@@ -286,9 +294,14 @@ def aws_fault() -> Callable[..., ClientError]:
     return fault
 
 
+@pytest.fixture(scope="module")
+def real_client(aws: None) -> Any:
+    return boto3.client("forecast")
+
+
 @pytest.fixture
-def forecast(aws: None) -> FakeForecast:
-    return FakeForecast()
+def forecast(real_client: Any) -> FakeForecast:
+    return FakeForecast(real_client)
 
 
 class Clock:

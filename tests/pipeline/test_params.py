@@ -383,8 +383,14 @@ def test_every_rule_is_in_use():
 def test_names_fit_the_service_and_tell_workloads_runs_and_definitions_apart(make_params):
     long = make_params(**{"Predictor.PredictorName": "p" * 63, "Datasets.0.DatasetName": "d" * 63})
     names = Names(Workload("b"), long, "0123456789ab")
-    every = [names.dataset_group, names.dataset(TARGET), names.import_job(TARGET), names.predictor,
-             names.forecast, names.export_job]  # fmt: skip
+    every = [
+        names.dataset_group,
+        names.dataset(TARGET),
+        names.import_job(TARGET),
+        names.predictor,
+        names.forecast,
+        names.export_job,
+    ]
     assert all(re.fullmatch("[a-zA-Z][a-zA-Z0-9_]{0,62}", name) for name in every)
     assert names.predictor.endswith("_0123456789ab")
     other_run = Names(Workload("b"), long, "ffffffffffff")
