@@ -1,11 +1,12 @@
 """Who and where: the one block a run needs to find its bucket, its role and the services."""
 
+import threading
 from typing import Any
 
 from botocore.config import Config
 from prefect.blocks.core import Block
 from prefect_aws import AwsCredentials
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 # Standard retries wait and try again on throttling and broken connections; the time-outs notice a service
 # that has gone away without closing the connection.
@@ -45,6 +46,10 @@ class Installation(Block):
         description="Address of an Amazon-Forecast-compatible server; without one, the usual AWS endpoints.",
     )
 
+    _clients: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _session: Any = PrivateAttr(default=None)
+    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+
     @classmethod
     def named(cls, name: str) -> "Installation":
         """The saved block of this name.
@@ -65,11 +70,21 @@ class Installation(Block):
     def client(self, service: str) -> Any:
         """A boto3 client with the installation's credentials, endpoints, retries and time-outs.
 
+        Made once per service, from one session: reading service models takes longer than most calls.
+        Clients may be shared between threads.
+
         Args:
             service: boto3's name of the service, such as `s3` or `forecast`.
         """
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._made(service)
+            return self._clients[service]
+
+    def _made(self, service: str) -> Any:
         options = self.credentials.aws_client_parameters.get_params_override()
         options["config"] = CLIENT_CONFIG.merge(options.get("config") or Config())
         if self.forecast_endpoint_url and service in FORECAST_SERVICES:
             options["endpoint_url"] = self.forecast_endpoint_url
-        return self.credentials.get_boto3_session().client(service, **options)
+        self._session = self._session or self.credentials.get_boto3_session()
+        return self._session.client(service, **options)

@@ -3,7 +3,7 @@
 from prefect.runtime import flow_run
 
 from blocks.installation import Installation
-from pipeline import messages
+from pipeline import messages, record
 from pipeline.accuracy import Accuracy
 from pipeline.errors import BadForecast, BadInput, PipelineError
 from pipeline.publish import Manifest, current
@@ -50,9 +50,12 @@ def notify_of_failure(place: Installation, workload: Workload, failed: StepFaile
 
 def _close(job: Job, failed: StepFailed) -> None:
     cause = failed.cause
-    state = "refused" if isinstance(cause, BadInput | BadForecast) else "failed"
+    ended = {"state": "refused" if isinstance(cause, BadInput | BadForecast) else "failed"}
     try:
-        reached(job, state=state, step=failed.step, cause=cause.what, remedy=cause.remedy)
+        known = record.read(job.s3, job.workload, job.run)
+        if known and known.is_published:
+            ended = {}  # only the cleaning up failed: the next run goes on with that, and trains nothing
+        reached(job, **ended, step=failed.step, cause=cause.what, remedy=cause.remedy)
     except PipelineError as error:
         logger().warning("The run's record could not be closed: %s", error)
 

@@ -1,5 +1,6 @@
 """One Prefect server and one S3, SNS, Glue and CloudWatch for all tests of this folder."""
 
+import functools
 import json
 import os
 import shutil
@@ -110,7 +111,7 @@ class Site:
         from blocks.installation import Installation
 
         self.name = f"site-{uuid.uuid4().hex[:8]}"
-        self.s3 = boto3.client("s3")
+        self.s3 = shared("s3")
         self.s3.create_bucket(Bucket=self.name)
         self.forecast = forecast or FakeForecast(self.s3)
         self.sqs, self.inbox, topic = _subscribed(self.name)
@@ -171,7 +172,7 @@ class Site:
 
 def _subscribed(name: str) -> tuple[Any, str, str]:
     """A topic, and a queue that receives what is published to it."""
-    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    sns, sqs = shared("sns"), shared("sqs")
     topic = sns.create_topic(Name=name)["TopicArn"]
     inbox = sqs.create_queue(QueueName=name)["QueueUrl"]
     names = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]
@@ -197,10 +198,13 @@ def site(prefect_server: None, aws: str, monkeypatch: pytest.MonkeyPatch) -> Sit
     made = Site()
     made.configure()
     made.upload()
-    real = Installation.client
-
-    def client(self: Installation, service: str) -> Any:
-        return made.forecast if service == "forecast" else real(self, service)
-
-    monkeypatch.setattr(Installation, "client", client)
+    monkeypatch.setattr(
+        Installation, "client", lambda _, service: made.forecast if service == "forecast" else shared(service)
+    )
     return made
+
+
+@functools.cache
+def shared(service: str) -> Any:
+    """One client per service for all tests: making one takes longer than most tests."""
+    return boto3.client(service)
