@@ -62,6 +62,10 @@ class Server(ThreadingHTTPServer):
         self.health = health
         super().__init__(address, _Handler)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Note a connection that broke; a client that hangs up is no event for standard error."""
+        logger.debug("the connection from %s broke", client_address, exc_info=True)
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

@@ -54,7 +54,7 @@ class StoredForecast:
     horizon: int
     series_per_group: int
 
-    @property
+    @cached_property
     def types(self) -> list[str]:
         """Give the columns of values, such as p10, p50, mean."""
         names = pq.read_schema(self.folder / "values.parquet").names

@@ -1,0 +1,37 @@
+"""Settings: from variables, overridden by the command line, and passed on to workers unchanged."""
+
+from pathlib import Path
+
+import pytest
+
+from forecastd.settings import Settings
+
+
+def test_variables_are_read_and_the_command_line_wins() -> None:
+    environ = {"FORECASTD_PORT": "9000", "FORECASTD_STRICT_DELETES": "yes", "AWS_DEFAULT_REGION": "eu-west-1"}
+    settings = Settings.from_environment(environ, port=9001, host=None)
+    assert (settings.port, settings.strict_deletes, settings.region) == (9001, True, "eu-west-1")
+    assert settings.host == "127.0.0.1"
+
+
+def test_workers_get_the_same_settings() -> None:
+    settings = Settings(
+        data_dir=Path("/tmp/x"),
+        workers=3,
+        quotas={"Forecast.total": None, "Dataset.total": 5},
+        training_limit_s=9.5,
+    )
+    assert Settings.from_environment(settings.to_environment()) == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "x"), ("BAD_ROWS", "keep"), ("STRICT_DELETES", "maybe"), ("QUOTAS", "{")]
+)
+def test_a_value_that_cannot_be_read_is_told_with_its_variable(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=f"FORECASTD_{name} is .* cannot be read as"):
+        Settings.from_environment({f"FORECASTD_{name}": value})
+
+
+def test_the_cores_are_shared_among_the_workers() -> None:
+    assert Settings(workers=1000).threads == 1
+    assert Settings(workers=1000).numeric_environment["OMP_NUM_THREADS"] == "1"
