@@ -80,8 +80,8 @@ def _run(settings: Settings, upload: Upload, screen: Screen) -> int:
     os.environ.update(settings.environment(os.environ))
     view = RunView(settings.prefect_url)
     since = datetime.now(UTC)
-    began = time.monotonic()
     _put(upload, screen)
+    began = time.monotonic()
     run = _first_run(view, upload, since, began, screen)
     run = follow(view, run, screen)
     if run.state != "COMPLETED":
@@ -189,20 +189,19 @@ def _put(upload: Upload, screen: Screen) -> None:
 def _first_run(view: RunView, upload: Upload, since: datetime, began: float, screen: Screen) -> Run:
     """The run that the upload starts, as soon as it is there."""
     screen.title("What happens")
-    told = False
     while time.monotonic() < began + RUN_APPEARS_S:
-        if not told and view.event_since(f"s3://{BUCKET}/{upload.key}", since):
-            told = True
-            screen.say(f"  event    s3.object.created reached Prefect {time.monotonic() - began:.1f} s after")
         runs = view.runs_since(BUCKET, upload.folder, since)
         if runs:
             run = runs[-1]
-            screen.say(f"  run      “{run.name}” was created after {time.monotonic() - began:.1f} s")
-            screen.say(f"           watch it: {view.link(run)}\n")
+            screen.say(f"  event  s3.object.created fired the automation “{run.created_by}”")
+            screen.say(f"  run    created {time.monotonic() - began:.1f} s after the upload; watch it:")
+            screen.say(f"         {view.link(run)}\n")
             return run
         time.sleep(LOOK_EVERY_S / 2)
-    what = "reached Prefect, but its automation started no run" if told else "did not reach Prefect"
-    raise DemoFailed(f"The upload's event {what} within {RUN_APPEARS_S} s; see the bridge's log.")
+    raise DemoFailed(
+        f"The upload started no run within {RUN_APPEARS_S} s; "
+        "the bridge's log says whether its event reached Prefect (python -m local logs bridge)."
+    )
 
 
 def follow(
@@ -229,6 +228,9 @@ def follow(
         if run.is_final:
             screen.clear()
             return run
+        if run.state == "RUNNING" and "start" not in shown:
+            shown.add("start")
+            screen.say(f"  ▸ {run.name}")
         screen.status(_now(view, run, [step for step in steps if not step.is_final]), clock() - began)
         sleep(LOOK_EVERY_S)
 

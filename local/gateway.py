@@ -99,8 +99,11 @@ class Gateway:
 
     def _save(self, service: str, operation: str | None, environ: dict[str, Any]) -> None:
         if service in ("s3", "s3bucket_path"):
+            place = place_of(environ)
+            if "HTTP_X_AMZ_COPY_SOURCE" in environ:
+                self.memory.drop_copied_checksum(*place)
             if environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE"):
-                self.memory.objects_changed(*place_of(environ))
+                self.memory.objects_changed(*place)
         elif not (operation and READING.match(operation)):
             self.memory.changed(service, operation)
 

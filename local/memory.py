@@ -119,6 +119,13 @@ class Memory:
         for name in dict.fromkeys(names):
             self._keep_bucket(name, [key] if bucket and key else None)
 
+    def drop_copied_checksum(self, bucket: str | None, key: str | None) -> None:
+        """Let a fresh copy have no checksum: moto gives it that of its source, which for an object that was
+        uploaded in parts is one of the parts' checksums, and SDKs find the whole object to be corrupt."""
+        copy = self.s3.buckets[bucket].keys.get(key) if bucket in self.s3.buckets and key else None
+        if isinstance(copy, FakeKey):
+            copy.checksum_value = copy.checksum_algorithm = None
+
     def _keep_bucket(self, name: str, keys: list[str] | None) -> None:
         bucket = self.s3.buckets.get(name)
         if bucket is not None:

@@ -79,7 +79,7 @@ def write_mail(outbox: Path, notice: dict[str, Any]) -> Path:
     """
     outbox.mkdir(parents=True, exist_ok=True)
     subject = notice.get("Subject") or "notice"
-    time = re.sub(r"(\.\d+)?Z?$", "Z", notice["Timestamp"].replace(":", ""))
+    time = re.split(r"[.Z]", notice["Timestamp"])[0].replace(":", "") + "Z"
     name = f"{time} {_file_name(subject)} {notice['MessageId'][:8]}.txt"
     head = f"Subject: {subject}\nDate: {notice['Timestamp']}\nTopic: {notice['TopicArn']}\n"
     partial = outbox / f".{name}"
@@ -89,4 +89,4 @@ def write_mail(outbox: Path, notice: dict[str, Any]) -> Path:
 
 
 def _file_name(subject: str) -> str:
-    return re.sub(r"[^\w .,=()-]+", "-", subject).strip()[:LONGEST_SUBJECT].strip()
+    return re.sub(r"[^\w .,=()-]+", "-", subject.replace(":", "")).strip()[:LONGEST_SUBJECT].strip()

@@ -1,4 +1,4 @@
-"""Looks into the Prefect server: an upload's event, the runs that it started, their steps and progress."""
+"""Looks into the Prefect server: the runs that an upload started, their steps and progress."""
 
 import json
 import urllib.request
@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-EVENT = "s3.object.created"
 TIMEOUT_S = 15
 
 
@@ -20,7 +19,7 @@ class Run:
     state: str  # COMPLETED, RUNNING, …
     state_name: str  # as the UI shows it
     message: str
-    created: datetime
+    created_by: str  # the automation's name
     parameters: dict[str, Any]
 
     @property
@@ -57,16 +56,6 @@ class RunView:
     def link(self, run: Run) -> str:
         """Where a person looks at a run."""
         return f"{self.url}/runs/flow-run/{run.id}"
-
-    def event_since(self, uri: str, since: datetime) -> datetime | None:
-        """When the server was told of an object, after `since`; None if it was not yet."""
-        wanted = {
-            "event": {"name": [EVENT]},
-            "occurred": {"since": since.isoformat()},
-            "any_resource": {"id": [uri]},
-        }
-        found = self._ask("events/filter", {"limit": 1, "filter": wanted})["events"]
-        return _time(found[0]["received"]) if found else None
 
     def runs_since(self, bucket: str, folder: str, since: datetime) -> list[Run]:
         """Runs of one workload that were created after `since`, oldest first."""
@@ -131,7 +120,7 @@ def _run(found: dict[str, Any]) -> Run:
         state=found["state_type"] or "PENDING",
         state_name=found["state_name"] or "Pending",
         message=state.get("message") or "",
-        created=_time(found["created"]),
+        created_by=(found.get("created_by") or {}).get("display_value") or "somebody",
         parameters=found["parameters"],
     )
 
