@@ -1,0 +1,144 @@
+import dataclasses
+import datetime as dt
+
+import boto3
+import pytest
+
+from pipeline import messages
+from pipeline.accuracy import Accuracy, Window
+from pipeline.errors import BadInput, Problem, ResourceFailed
+from pipeline.form import FileForm, InputForm
+from pipeline.publish import Manifest
+from pipeline.record import Record
+from pipeline.workload import Workload
+
+MANIFEST = Manifest(
+    run="0123456789ab",
+    location="s3://demand/shop/forecast/0123456789ab/",
+    files=("forecast.csv",),
+    size=1,
+    rows=144,
+    items=2,
+    horizon=24,
+    types=("p10", "p50", "p90"),
+    columns=(),
+    has_header=True,
+    first=dt.datetime(2024, 1, 2),
+    last=dt.datetime(2024, 1, 2, 23),
+    frequency="H",
+    timestamp_format="yyyy-MM-dd HH:mm:ss",
+    published_at="2024-01-02T01:00:00Z",
+)
+ACCURACY = Accuracy((Window("ETS", "SUMMARY", None, None, None, {"WAPE": 0.123, "RMSE": 4.5}),))
+FORM = InputForm(
+    {"train": (FileForm("k", 1, 500),)},
+    3,
+    dt.datetime(2023, 1, 1),
+    dt.datetime(2024, 1, 1),
+    9000,
+    0,
+    ("A note.",),
+)
+RECORD = Record("0123456789ab", form=FORM.to_dict())
+
+
+def test_success_tells_what_how_good_where_and_what_was_kept(workload):
+    told = messages.success(
+        workload, MANIFEST, RECORD, ACCURACY, ["forecast.demand_shop_train"], run_link="http://x/1"
+    )
+    assert told.subject == "Forecast of demand/shop published: 2 items"
+    for part in (
+        "Run: 0123456789ab",
+        "2 items, 24 hours ahead, types p10, p50, p90; 144 rows",
+        "Period: 2024-01-02 to 2024-01-02 23:00:00",
+        "Learned from: 500 rows in 1 file",
+        "ETS were off by 12.3% of the total",
+        "RMSE: 4.5",
+        "Forecast: s3://demand/shop/forecast/0123456789ab/forecast.csv",
+        "Tables: forecast.demand_shop_train",
+        "History: s3://demand/shop/history/clean/0123456789ab/",
+        "kept at the service",
+        "Note: A note.",
+        "1 of 3 items have no forecast",
+        "Run page: http://x/1",
+    ):
+        assert part in told.body
+
+
+def test_success_tells_when_resources_were_deleted(workload):
+    assert (
+        "were deleted at the service" in messages.success(workload, MANIFEST, None, None, deleted=True).body
+    )
+
+
+def test_already_forecast_tells_that_nothing_was_done(workload):
+    told = messages.already(workload, MANIFEST)
+    assert "already forecast" in told.subject
+    assert "nothing was done" in told.body
+    assert "2024-01-02T01:00:00Z" in told.body
+
+
+def test_failure_tells_step_cause_remedy_and_what_is_still_live(workload):
+    error = ResourceFailed("predictor/p is CREATE_FAILED: too little data.", "Upload a longer history.")
+    told = messages.failure(workload, "Create-Predictor", error, "0123456789ab", "http://x/1", MANIFEST)
+    assert told.subject == "Forecast of demand/shop failed at Create-Predictor"
+    for part in (
+        "Step: Create-Predictor",
+        "Cause: predictor/p is CREATE_FAILED: too little data.",
+        "What to do: Upload a longer history.",
+        "The earlier forecast is still published: run 0123456789ab",
+        "The uploaded files are where they were.",
+        "Run page: http://x/1",
+    ):
+        assert part in told.body
+
+
+def test_failure_before_any_forecast_says_so_and_lists_the_problems(workload):
+    problems = [Problem(f"train/a.csv, row {n}", "x", "it has to be a number", "Correct it.") for n in (1, 2)]
+    told = messages.failure(workload, "Check-Input", BadInput(problems))
+    assert "2 problems" in told.body
+    assert "train/a.csv, row 2 is x" in told.body
+    assert "No forecast has been published yet." in told.body
+
+
+def test_a_fault_of_our_own_is_called_one(workload):
+    told = messages.failure(workload, "Notify", KeyError("x"))
+    assert "KeyError" in told.body
+    assert "fault in the workflow itself" in told.body
+
+
+def test_a_subject_is_short_plain_ascii():
+    told = messages.success(Workload("b", "ünïcode\n" * 30 + "/"), MANIFEST, None, None)
+    assert len(told.subject) == 100
+    assert told.subject.isascii()
+    assert told.subject.isprintable()
+
+
+def test_days_are_written_without_a_time(workload):
+    daily = dataclasses.replace(MANIFEST, last=dt.datetime(2024, 1, 9), frequency="D", horizon=8)
+    assert "8 days ahead" in messages.success(workload, daily, None, None).body
+    assert "Period: 2024-01-02 to 2024-01-09" in messages.success(workload, daily, None, None).body
+
+
+@pytest.fixture
+def outbox(aws):
+    """A topic, its client, and the queue behind it."""
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    topic = sns.create_topic(Name="notices")["TopicArn"]
+    queue = sqs.create_queue(QueueName="outbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return sns, topic, lambda: sqs.receive_message(QueueUrl=queue).get("Messages", [])
+
+
+def test_a_message_reaches_the_topic(outbox, workload):
+    sns, topic, received = outbox
+    assert messages.notify(sns, topic, messages.already(workload, MANIFEST))
+    assert "already forecast" in received()[0]["Body"]
+
+
+def test_a_notice_that_fails_fails_nothing_else(outbox, workload):
+    sns, topic, _ = outbox
+    told = messages.already(workload, MANIFEST)
+    assert not messages.notify(sns, None, told)
+    assert not messages.notify(sns, f"{topic}-gone", told)

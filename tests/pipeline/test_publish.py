@@ -1,0 +1,196 @@
+import datetime as dt
+import json
+
+import pytest
+
+from pipeline import publish, record, storage
+from pipeline.errors import Missing
+from pipeline.export import Part
+from pipeline.publish import MANIFEST, Manifest
+from pipeline.record import Record
+from pipeline.reformat import Reformatted
+
+WRITTEN = Reformatted(
+    rows=9,
+    items=1,
+    horizon=3,
+    types=("mean", "p10", "p50"),
+    columns=("timestamp", "target_value", "item_id", "type"),
+    has_header=True,
+    first=dt.datetime(2024, 1, 2),
+    last=dt.datetime(2024, 1, 2, 2),
+    frequency="H",
+    timestamp_format="yyyy-MM-dd HH:mm:ss",
+)
+
+
+def at(hour):
+    return lambda: dt.datetime(2024, 1, 3, hour, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def archived(s3, workload, put, tmp_path):
+    """Archives a forecast of a run."""
+
+    def archive(run):
+        clean = tmp_path / "forecast.csv"
+        clean.write_bytes(f"the forecast of {run}\n".encode())
+        put(f"runs/{run}/export/job_part0.csv", f"raw {run}".encode())
+        parts = [Part(workload.key(f"runs/{run}/export/job_part0.csv"), 4)]
+        return publish.archive(s3, workload, run, clean, WRITTEN, parts)
+
+    return archive
+
+
+def test_nothing_is_current_before_the_first_forecast(s3, workload):
+    assert publish.current(s3, workload) is None
+
+
+def test_a_forecast_is_archived_and_published(s3, workload, archived, snapshot):
+    archived("one")
+    assert publish.current(s3, workload) is None
+    manifest = publish.publish(s3, workload, "one", at(1))
+    objects = snapshot()
+    assert objects["shop/history/raw/one/job_part0.csv"] == b"raw one"
+    assert objects["shop/history/clean/one/forecast.csv"] == b"the forecast of one\n"
+    assert objects["shop/forecast/one/forecast.csv"] == b"the forecast of one\n"
+    assert publish.current(s3, workload) == manifest
+    assert manifest.uris == ("s3://demand/shop/forecast/one/forecast.csv",)
+    assert (manifest.rows, manifest.published_at) == (9, "2024-01-03T01:00:00Z")
+    stored = json.loads(objects["shop/forecast/manifest.json"])
+    assert Manifest.from_dict(stored) == manifest
+    assert stored["files"] == ["forecast.csv"]
+
+
+def test_repeating_a_publication_changes_no_byte(s3, workload, archived, snapshot):
+    archived("one")
+    publish.publish(s3, workload, "one", at(1))
+    before = snapshot()
+    archived("one")
+    publish.publish(s3, workload, "one", at(2))
+    assert snapshot() == before
+
+
+def test_the_forecast_before_stays_for_its_readers_and_older_ones_go(s3, workload, archived, snapshot):
+    for hour, run in enumerate(("one", "two", "three")):
+        archived(run)
+        publish.publish(s3, workload, run, at(hour))
+    folders = {key.split("/")[2] for key in snapshot() if key.startswith("shop/forecast/")}
+    assert folders == {"manifest.json", "two", "three"}
+    assert publish.current(s3, workload).previous == "two"
+    assert sorted(storage.folders(s3, workload, "history/clean/")) == ["one", "three", "two"]
+
+
+def test_rolling_back_restores_the_earlier_bytes(s3, workload, archived, snapshot):
+    for hour, run in enumerate(("one", "two", "three")):
+        archived(run)
+        publish.publish(s3, workload, run, at(hour))
+    publish.republish(s3, workload, "one", at(4))
+    current = publish.current(s3, workload)
+    assert (current.run, current.previous) == ("one", "three")
+    assert snapshot()["shop/forecast/one/forecast.csv"] == b"the forecast of one\n"
+
+
+def test_a_run_without_a_forecast_cannot_be_published(s3, workload):
+    with pytest.raises(Missing, match="Run none has no forecast"):
+        publish.publish(s3, workload, "none")
+
+
+class Interrupted(Exception):
+    pass
+
+
+def calls_of(s3, work):
+    """The S3 calls that the work makes."""
+    seen = []
+
+    def note(model, **_):
+        seen.append(model.name)
+
+    s3.meta.events.register("before-call.s3", note)
+    try:
+        work()
+    finally:
+        s3.meta.events.unregister("before-call.s3", note)
+    return seen
+
+
+def interrupted_at(s3, number, work):
+    """Runs the work until its call of that number, which is not made."""
+    seen = []
+
+    def stop(model, **_):
+        seen.append(model.name)
+        if len(seen) == number + 1:
+            raise Interrupted
+
+    s3.meta.events.register("before-call.s3", stop)
+    try:
+        with pytest.raises(Interrupted):
+            work()
+    finally:
+        s3.meta.events.unregister("before-call.s3", stop)
+
+
+def test_interrupted_anywhere_readers_see_a_whole_forecast_and_a_repetition_ends_the_same(
+    s3, workload, archived, snapshot
+):
+    archived("one")
+    publish.publish(s3, workload, "one", at(1))
+    archived("two")
+    publish.publish(s3, workload, "two", at(2))
+    archived("three")
+    before = snapshot()
+
+    def work():
+        publish.publish(s3, workload, "three", at(3))
+
+    count = len(calls_of(s3, work))
+    expected = snapshot()
+    assert count > 4
+    for number in range(count):
+        storage.remove(s3, workload, "forecast/")
+        for key, body in before.items():
+            s3.put_object(Bucket=workload.bucket, Key=key, Body=body)
+        interrupted_at(s3, number, work)
+        manifest = publish.current(s3, workload)
+        files = snapshot()
+        assert manifest.run in ("two", "three")
+        assert (
+            files[f"shop/forecast/{manifest.run}/forecast.csv"].decode()
+            == f"the forecast of {manifest.run}\n"
+        )
+        work()
+        assert snapshot() == expected
+
+
+def test_a_record_is_kept_beside_the_run(s3, workload, snapshot):
+    assert record.read(s3, workload, "one") is None
+    first = record.write(s3, workload, Record("one", inputs=[{"key": "train/ä.csv"}]), at(1))
+    assert first.started_at == "2024-01-03T01:00:00Z"
+    changed = first.with_(state="published", arns={"forecast": "f"}).with_(arns={"predictor": "p"})
+    last = record.write(s3, workload, changed, at(2))
+    assert record.read(s3, workload, "one") == last
+    assert last.is_published
+    assert last.arns == {"forecast": "f", "predictor": "p"}
+    assert (last.started_at, last.updated_at) == ("2024-01-03T01:00:00Z", "2024-01-03T02:00:00Z")
+    assert list(snapshot()) == ["shop/runs/one/manifest.json"]
+
+
+def test_a_record_has_a_known_state():
+    with pytest.raises(ValueError, match="started, forecast, published, refused, failed"):
+        Record("one", state="done")
+
+
+def test_the_manifest_is_written_last_but_for_the_clearing(s3, workload, archived):
+    archived("one")
+    keys = []
+
+    def note(params, **_):
+        keys.append(params.get("Key"))
+
+    s3.meta.events.register("before-parameter-build.s3", note)
+    publish.publish(s3, workload, "one", at(1))
+    s3.meta.events.unregister("before-parameter-build.s3", note)
+    written = [key for key in keys if key]
+    assert written[-1] == workload.key(MANIFEST)

@@ -1,0 +1,142 @@
+import datetime as dt
+
+import boto3
+import pytest
+
+from pipeline import tables
+from pipeline.domains import DOMAINS
+from pipeline.form import FileForm, InputForm
+from pipeline.publish import Manifest
+
+DATABASE = "forecast"
+
+
+@pytest.fixture(scope="module")
+def glue_client(aws):
+    return boto3.client("glue")
+
+
+@pytest.fixture
+def glue(glue_client):
+    """A catalogue with nothing in it."""
+    for database in glue_client.get_databases()["DatabaseList"]:
+        glue_client.delete_database(Name=database["Name"])
+    return glue_client
+
+
+def form_of(params, header=True, missing=0, file_format="CSV", types=()):
+    file = FileForm("k", 1, 1, file_format, header, params.target.columns, types)
+    return InputForm({"train": (file,)}, 1, dt.datetime(2024, 1, 1), dt.datetime(2024, 1, 2), 25, missing)
+
+
+def manifest_of(workload, run="one", header=True):
+    return Manifest(
+        run, workload.uri(f"forecast/{run}/"), ("forecast.csv",), 1, 9, 1, 3, ("p50",), (), header,
+        dt.datetime(2024, 1, 2), dt.datetime(2024, 1, 3), "H", "yyyy-MM-dd HH:mm:ss",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def register(glue, workload, make_params):
+    def call(run="one", params=None, header=True, **form):
+        params = params or make_params()
+        own = form_of(params, header, **form)
+        return tables.register(glue, DATABASE, workload, params, own, manifest_of(workload, run, header))
+
+    return call
+
+
+def table(glue, workload, name):
+    return glue.get_table(DatabaseName=DATABASE, Name=f"{workload.slug}_{name}")["Table"]
+
+
+def columns(found):
+    return [(column["Name"], column["Type"]) for column in found["StorageDescriptor"]["Columns"]]
+
+
+def test_a_workload_has_three_tables(glue, workload, register):
+    assert register() == [f"forecast.{workload.slug}_{name}" for name in ("train", "forecast", "history")]
+    train, forecast, history = (table(glue, workload, name) for name in ("train", "forecast", "history"))
+    assert train["StorageDescriptor"]["Location"] == "s3://demand/shop/train/"
+    assert columns(train) == [("timestamp", "string"), ("target_value", "double"), ("item_id", "string")]
+    assert forecast["StorageDescriptor"]["Location"] == "s3://demand/shop/forecast/one/"
+    assert columns(forecast) == [*columns(train), ("type", "string")]
+    assert train["Parameters"]["skip.header.line.count"] == "1"
+    assert [key["Name"] for key in history["PartitionKeys"]] == ["run"]
+
+
+def test_the_forecast_table_moves_and_the_history_grows(glue, workload, register):
+    register("one")
+    register("two")
+    register("two")
+    location = table(glue, workload, "forecast")["StorageDescriptor"]["Location"]
+    assert location == "s3://demand/shop/forecast/two/"
+    name = f"{workload.slug}_history"
+    found = glue.get_partitions(DatabaseName=DATABASE, TableName=name)["Partitions"]
+    assert sorted((p["Values"][0], p["StorageDescriptor"]["Location"]) for p in found) == [
+        ("one", "s3://demand/shop/history/clean/one/"),
+        ("two", "s3://demand/shop/history/clean/two/"),
+    ]
+
+
+def test_tables_are_never_dropped(glue, register):
+    seen = []
+    glue.meta.events.register("before-call.glue", lambda model, **_: seen.append(model.name))
+    register("one")
+    register("two")
+    assert not [name for name in seen if name.startswith(("Delete", "BatchDelete"))]
+    assert "UpdateTable" in seen
+
+
+def test_without_a_header_no_line_is_skipped(glue, workload, register):
+    register(header=False)
+    assert "skip.header.line.count" not in table(glue, workload, "train")["Parameters"]
+    assert "skip.header.line.count" not in table(glue, workload, "forecast")["Parameters"]
+
+
+def test_a_target_with_empty_cells_is_text_in_the_uploads_and_a_number_in_the_forecast(
+    glue, workload, register
+):
+    register(missing=3)
+    assert ("target_value", "string") in columns(table(glue, workload, "train"))
+    assert ("target_value", "double") in columns(table(glue, workload, "forecast"))
+
+
+def test_parquet_uploads_have_the_files_own_types(glue, workload, register):
+    register(file_format="PARQUET", types=("timestamp[us]", "double", "string"))
+    found = table(glue, workload, "train")
+    assert [kind for _, kind in columns(found)] == ["timestamp", "double", "string"]
+    assert "Parquet" in found["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"]
+    assert (
+        "OpenCSV"
+        in table(glue, workload, "forecast")["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"]
+    )
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_each_domain_with_two_dimensions_has_its_tables(glue, workload, register, domain_params, domain):
+    own = DOMAINS[domain]
+    params = domain_params(domain, ["Shelf", "type"])
+    register(params=params)
+    assert columns(table(glue, workload, "forecast")) == [
+        (own.item_key, "string"), ("timestamp", "string"), (own.target, "double"),
+        ("shelf", "string"), ("type", "string"), ("forecast_type", "string"),
+    ]  # fmt: skip
+
+
+def test_a_table_made_meanwhile_by_somebody_else_is_updated(glue, workload, register):
+    register("one")
+    real, asked = glue.update_table, []
+
+    def missed_once(**request):
+        asked.append(request)
+        if len(asked) == 1:
+            raise glue.exceptions.EntityNotFoundException(
+                {"Error": {"Code": "EntityNotFoundException"}}, "UpdateTable"
+            )
+        return real(**request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(glue, "update_table", missed_once)
+        register("two")
+    assert table(glue, workload, "forecast")["StorageDescriptor"]["Location"].endswith("/two/")
