@@ -12,6 +12,12 @@ def _train(job: Job) -> Facts:
     return run_training(job)
 
 
+def _export_backtests(job: Job) -> Facts:
+    from forecastd.jobs.backtests import run_backtest_export
+
+    return run_backtest_export(job)
+
+
 def _forecast(job: Job) -> Facts:
     from forecastd.jobs.forecasting import run_forecast
 
@@ -22,6 +28,7 @@ RUNNERS: dict[str, Runner] = {
     "DatasetImportJob": run_import,
     "Predictor": _train,
     "AutoPredictor": _train,
+    "PredictorBacktestExportJob": _export_backtests,
     "Forecast": _forecast,
     "ForecastExportJob": run_export,
 }

@@ -8,9 +8,10 @@ import pandas as pd
 from forecastd.jobs.data import load_panel
 from forecastd.jobs.job import Facts, Job
 from forecastd.models.training import TrainingRequest, train
-from forecastd.series.algorithms import AUTO_ML, AUTO_PREDICTOR
+from forecastd.series.algorithms import AUTO_PREDICTOR
 
 MODEL_FOLDER = "model"
+BACKTESTS_FILE = "backtests.parquet"  # what Predictor.save writes into it
 _ALGORITHM_PREFIX = "arn:aws:forecast:::algorithm/"
 
 
@@ -52,18 +53,14 @@ def _facts(plan: dict[str, Any], predictor: Any) -> Facts:
     facts: Facts = {"PredictorEvaluationResults": results}
     if automatic:
         return facts
-    arns = [result["AlgorithmArn"] for result in results]
+    chosen = f"{_ALGORITHM_PREFIX}{predictor.chosen}"
     return {
         **facts,
-        "AutoMLAlgorithmArns": arns if plan["method"] == AUTO_ML else arns[:1],
+        "AlgorithmArn": chosen,
+        "AutoMLAlgorithmArns": [chosen],
         "TrainingParameters": {**predictor.hyperparameters, "prediction_length": str(plan["horizon"])},
         "PredictorExecutionDetails": {"PredictorExecutions": [_execution(result) for result in results]},
-        **_chosen(plan, predictor),
     }
-
-
-def _chosen(plan: dict[str, Any], predictor: Any) -> Facts:
-    return {"AlgorithmArn": f"{_ALGORITHM_PREFIX}{predictor.chosen}"} if plan["method"] == AUTO_ML else {}
 
 
 def evaluation_result(evaluation: Any, automatic: bool) -> dict[str, Any]:

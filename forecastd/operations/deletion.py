@@ -11,7 +11,6 @@ from forecastd.operations.context import Context
 from forecastd.operations.kinds import KINDS, PREDICTORS, kinds_with_prefix
 from forecastd.store.records import Record
 
-# What the tree below a dataset group spares: the data belongs to the datasets, not to the group.
 _JOBS_READING_IMPORTS = (*PREDICTORS, "Forecast")
 
 

@@ -1,4 +1,4 @@
-"""CreateForecastExportJob: where the values of a forecast shall be written."""
+"""Export jobs: where the values of a forecast, or the backtests of a predictor, shall be written."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
     """Check an export.
 
     Raises:
-        ResourceInUse: the forecast is not ready yet.
+        ResourceInUse: what shall be exported is not ready yet.
         InvalidInput: it will never be.
     """
     source = require_active(parents[0])

@@ -120,6 +120,18 @@ _ROWS = (
         running=3,
     ),
     Kind(
+        name="PredictorBacktestExportJob",
+        prefix="PredictorBacktestExportJob",
+        arn_type="predictor-backtest-export-job",
+        noun="predictor backtest export job",
+        lister="ListPredictorBacktestExportJobs",
+        parents={"PredictorArn": PREDICTORS},
+        named_after_parent=True,
+        filters=("PredictorArn", "Status"),
+        total=1000,
+        running=3,
+    ),
+    Kind(
         name="Forecast",
         prefix="Forecast",
         arn_type="forecast",

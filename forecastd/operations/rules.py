@@ -16,6 +16,7 @@ RULES: dict[str, Rule] = {
     "DatasetImportJob": imports.draft,
     "Predictor": predictors.draft,
     "AutoPredictor": autopredictors.draft,
+    "PredictorBacktestExportJob": exports.draft,
     "Forecast": forecasts.draft,
     "ForecastExportJob": exports.draft,
 }

@@ -32,10 +32,6 @@ NOT_OFFERED = {
     "ListMonitorEvaluations",
     "ResumeResource",
     "QueryWhatIfForecast",
-    "CreatePredictorBacktestExportJob",
-    "DescribePredictorBacktestExportJob",
-    "DeletePredictorBacktestExportJob",
-    "ListPredictorBacktestExportJobs",
 }
 _SAMPLES: dict[str, Any] = {"boolean": True, "integer": 1, "long": 1, "double": 1.0}
 

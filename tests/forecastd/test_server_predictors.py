@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
 ALGORITHM = "arn:aws:forecast:::algorithm/"
@@ -273,6 +274,47 @@ def test_a_retraining_with_configuration_is_refused(forecast: Any, automatic: st
         forecast.exceptions.InvalidInputException, match="ForecastHorizon cannot be given together"
     ):
         forecast.create_auto_predictor(PredictorName="x", ReferencePredictorArn=automatic, ForecastHorizon=3)
+
+
+def test_a_backtest_export_has_every_step_and_metrics_that_agree_with_the_api(
+    lab: Any, forecast: Any, trained: str
+) -> None:
+    folder, name = lab.name("backtests"), lab.name("export")
+    arn = forecast.create_predictor_backtest_export_job(
+        PredictorBacktestExportJobName=name, PredictorArn=trained, Destination=lab.s3_config(folder)
+    )["PredictorBacktestExportJobArn"]
+    predictor_name = trained.rpartition("/")[2]
+    assert arn.endswith(f":predictor-backtest-export-job/{predictor_name}/{name}")
+    done = lab.wait(
+        lambda: forecast.describe_predictor_backtest_export_job(PredictorBacktestExportJobArn=arn)
+    )
+    assert done["Status"] == "ACTIVE", done
+    keys = [entry["Key"] for entry in lab.s3.list_objects_v2(Bucket=lab.bucket, Prefix=folder)["Contents"]]
+    frames = {
+        key.split("/")[1]: pd.read_csv(lab.s3.get_object(Bucket=lab.bucket, Key=key)["Body"])
+        for key in keys
+        if key.endswith("_part0.csv")
+    }
+    values, accuracy = frames["forecasted-values"], frames["accuracy-metrics-values"]
+    assert list(values.columns) == [
+        "item_id", "timestamp", "target_value",
+        "backtestwindow_start_time", "backtestwindow_end_time",
+        "p10", "p50", "p90",
+    ]  # fmt: skip
+    assert len(values) == 2 * 2 * 24
+    assert values["backtestwindow_end_time"].max() == "2024-01-10T23:00:00"
+    assert list(accuracy["backtest_window"].value_counts().sort_index()) == [4, 2]
+    recomputed = values.assign(error=(values["target_value"] - values["p50"]).abs())
+    pooled = recomputed.groupby("backtestwindow_start_time")[["error", "target_value"]].sum()
+    losses = (pooled["error"] / pooled["target_value"]).mean()
+    [result] = forecast.get_accuracy_metrics(PredictorArn=trained)["PredictorEvaluationResults"]
+    median = result["TestWindows"][0]["Metrics"]["WeightedQuantileLosses"][1]
+    assert median["LossValue"] == pytest.approx(losses)
+    with pytest.raises(forecast.exceptions.ResourceInUseException):
+        forecast.delete_predictor(PredictorArn=trained)
+    lab.wait_until_gone(
+        lambda: forecast.delete_predictor_backtest_export_job(PredictorBacktestExportJobArn=arn)
+    )
 
 
 def test_only_the_mean_can_be_trained_and_forecast(lab: Any, forecast: Any, group: str) -> None:

@@ -1,0 +1,64 @@
+"""Where an export goes: a path of S3, with Amazon's file names and markers.
+
+`_CHECK` is written first, to find out at once whether writing is allowed; `_SUCCESS` last. The time in
+the file names is the job's creation, so a job that is done again after a crash overwrites its own files.
+"""
+
+import datetime as dt
+from typing import Any
+
+import pandas as pd
+
+from forecastd.jobs.job import Job
+
+
+class Destination:
+    """The files of one export job."""
+
+    def __init__(self, job: Job) -> None:
+        target: dict[str, Any] = job.record.request["Destination"]["S3Config"]
+        self._job = job
+        self._path = target["Path"].rstrip("/")
+        self._kms_key = target.get("KMSKeyArn")
+        self._format: str = job.record.request["Format"]
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether the files are Parquet, which has types, rather than CSV."""
+        return self._format == "PARQUET"
+
+    def begin(self) -> None:
+        """Test that writing is allowed.
+
+        Raises:
+            JobFailed: it is not.
+        """
+        self._mark("_CHECK")
+
+    def write(self, values: pd.DataFrame, number: int, folder: str = "") -> None:
+        """Write one part, with a header.
+
+        Raises:
+            JobFailed: S3 refuses it.
+        """
+        local = self._job.folder / "part"
+        if self.is_parquet:
+            values.to_parquet(local, index=False)
+        else:
+            values.to_csv(local, index=False)
+        prefix = f"{folder}/" if folder else ""
+        with local.open("rb") as file:
+            self._job.objects.put(f"{self._path}/{prefix}{self._file_name(number)}", file, self._kms_key)
+        local.unlink()
+
+    def finish(self) -> None:
+        """Say that the export is complete."""
+        self._mark("_SUCCESS")
+
+    def _mark(self, name: str) -> None:
+        self._job.objects.put(f"{self._path}/{name}", b"", self._kms_key)
+
+    def _file_name(self, number: int) -> str:
+        record = self._job.record
+        at = dt.datetime.fromtimestamp(record.created, dt.UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+        return f"{record.name}_{at}_part{number}.{self._format.lower()}"
