@@ -41,6 +41,8 @@ def main() -> None:
         row = _measure(folder, case, arguments)
         ratios.append(row["ours"] / case["amazon_best_average_wql"])
         covered.append(row["coverage"])
+        if arguments.candidates:
+            print("    " + "  ".join(f"{name} {loss:.4f}" for name, loss in row["losses"].items()))
         naive = min((v for k, v in case["baselines"].items() if "naive" in k), default=float("nan"))
         figures = (row["ours"], case["amazon_best_average_wql"], ratios[-1], naive, row["coverage"])
         print(
@@ -59,6 +61,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--method", default="AutoPredictor")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--candidates", action="store_true", help="each candidate's scaled quantile loss, too"
+    )
     parser.add_argument("case", nargs="*")
     return parser.parse_args()
 
@@ -73,7 +78,9 @@ def _measure(folder: Path, case: dict[str, Any], arguments: argparse.Namespace) 
         "coverage": _coverage(predictor),
         "wall": wall,
         "cpu": cpu,
-        "mixture": " ".join(f"{name}:{weight:.2f}" for name, weight in predictor.weights.items()),
+        "losses": {c["algorithm"]: c["scaled_quantile_loss"] for c in predictor.report["candidates"]},
+        "mixture": " ".join(f"{name}:{weight:.2f}" for name, weight in predictor.mixture.weights.items())
+        + f" width {predictor.mixture.width:g}",
     }
 
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from forecastd.models.algorithm import Algorithm
+from forecastd.models.boosting import Boosting
+from forecastd.models.decomposition import Decomposition
 from forecastd.models.linear import Linear
 from forecastd.models.naive import SeasonalNaive
 from forecastd.models.npts import Npts
+from forecastd.models.prophet import Prophet
+from forecastd.models.regression import Regression
+from forecastd.models.statistical import Arima, Ets, Theta
+from forecastd.models.transform import Log, Plain
 from forecastd.series.algorithms import METHODS, hyperparameters
 from forecastd.series.panel import Panel
 
@@ -17,11 +23,29 @@ _MAKERS: dict[str, Callable[[Hyperparameters], Algorithm]] = {
     "SeasonalNaive": lambda _: SeasonalNaive(),
     "Linear": lambda _: Linear(),
     "NPTS": Npts,
+    "Decomposition": lambda _: Decomposition(Plain),
+    "DecompositionLog": lambda _: Decomposition(Log),
+    "Regression": lambda _: Regression(Plain),
+    "RegressionLog": lambda _: Regression(Log),
+    "Boosting": lambda _: Boosting(),
+    "Theta": lambda _: Theta(),
+    "ETS": lambda _: Ets(),
+    "ARIMA": lambda _: Arima(),
+    "Prophet": lambda _: Prophet(),
 }
 NAMES = tuple(_MAKERS)
 
 # Cheap ones first: what a time limit cuts off is what costs most.
-AUTO_PREDICTOR_CANDIDATES = ("SeasonalNaive", "Linear", "NPTS")
+AUTO_PREDICTOR_CANDIDATES = (
+    "SeasonalNaive",
+    "NPTS",
+    "Decomposition",
+    "DecompositionLog",
+    "Regression",
+    "RegressionLog",
+    "Linear",
+    "Boosting",
+)
 
 
 def make(name: str, chosen: Hyperparameters | None = None) -> Algorithm:
@@ -35,7 +59,20 @@ def own_names(name: str) -> set[str]:
 
 
 # Seconds of one fit and forecast: a constant, and a part per million values of history.
-_COSTS = {"SeasonalNaive": (0.01, 0.05), "Linear": (0.3, 1.0), "NPTS": (0.05, 0.3)}
+_COSTS = {
+    "SeasonalNaive": (0.01, 0.05),
+    "NPTS": (0.05, 0.3),
+    "Decomposition": (0.1, 1.0),
+    "DecompositionLog": (0.1, 1.0),
+    "Regression": (0.1, 1.0),
+    "RegressionLog": (0.1, 1.0),
+    "Linear": (0.3, 1.0),
+    "Boosting": (3.0, 2.0),
+    "Theta": (3.0, 30.0),
+    "ETS": (3.0, 60.0),
+    "ARIMA": (3.0, 600.0),
+    "Prophet": (3.0, 300.0),
+}
 
 
 def guess_s(name: str, panel: Panel) -> float:

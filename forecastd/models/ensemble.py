@@ -7,14 +7,55 @@ loss *scaled per series*, so that a few large series do not decide for all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from forecastd.models.quantiles import GRID, pinball
+from forecastd.models.quantiles import GRID, MEDIAN, pinball
 
 ROUNDS = 25
+WIDTHS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)  # tried on the distances from the median
+CAUTION = 0.02  # a width's loss counts this much more for each unit of its squared logarithm
 CORE = (GRID > 0.05) & (GRID < 0.95)  # the far tails say little on short windows
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Shares of candidates, and how much wider their mixture has to be than they say themselves."""
+
+    weights: Mapping[str, float]
+    width: float = 1.0
+
+    def of(self, forecasts: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The mixture [N, H, K] of the candidates' forecasts."""
+        return widened(combine(forecasts, self.weights), self.width)
+
+
+def equal_shares(names: Sequence[str]) -> Mixture:
+    """The mixture where nothing is known about the candidates."""
+    return Mixture(dict.fromkeys(names, 1 / len(names)))
+
+
+def choose(actual: np.ndarray, forecasts: Mapping[str, np.ndarray], scale: np.ndarray) -> Mixture:
+    """The mixture that does best on the selection windows; arguments as of ``greedy_weights``."""
+    weights = greedy_weights(actual, forecasts, scale)
+    return Mixture(weights, calibrated_width(actual, combine(forecasts, weights), scale))
+
+
+def calibrated_width(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray) -> float:
+    """The factor on the distances from the median with the least scaled loss."""
+    losses = [
+        scaled_loss(actual, widened(forecast, width), scale) * (1 + CAUTION * np.log(width) ** 2)
+        for width in WIDTHS
+    ]
+    return WIDTHS[int(np.argmin(losses))]
+
+
+def widened(forecast: np.ndarray, width: float) -> np.ndarray:
+    """The forecast [N, H, K] with every quantile ``width`` times as far from the median."""
+    middle = forecast[..., MEDIAN : MEDIAN + 1]
+    return middle + width * (forecast - middle)
 
 
 def scaled_loss(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray) -> float:

@@ -14,7 +14,7 @@ import pandas as pd
 from forecastd.errors import JobFailed
 from forecastd.models import archive, candidates, quantiles
 from forecastd.models.algorithm import Algorithm
-from forecastd.models.ensemble import combine
+from forecastd.models.ensemble import Mixture
 from forecastd.models.fallback import completed, has_enough
 from forecastd.models.history import History
 from forecastd.series.metrics import Metrics
@@ -53,7 +53,7 @@ class Predictor:
 
     chosen: str  # an algorithm's name, or "AutoPredictor"
     horizon: int
-    weights: dict[str, float]  # of each algorithm in the mixture
+    mixture: Mixture  # of algorithms; a single one has all of it
     algorithms: dict[str, Algorithm]
     hyperparameters: dict[str, str]
     evaluations: list[Evaluation]  # one per algorithm tried, best first
@@ -101,9 +101,9 @@ class Predictor:
     def _mixture(self, history: History) -> np.ndarray:
         forecasts = {
             name: quantiles.ordered(self.algorithms[name].forecast(history, self.threads))
-            for name in self.weights
+            for name in self.mixture.weights
         }
-        return combine(forecasts, self.weights)
+        return self.mixture.of(forecasts)
 
     def save(self, folder: Path) -> None:
         """Write the predictor as JSON, numpy arrays, text and Parquet: nothing that runs when it is read."""
@@ -111,7 +111,8 @@ class Predictor:
         state = {
             "chosen": self.chosen,
             "horizon": self.horizon,
-            "weights": self.weights,
+            "weights": dict(self.mixture.weights),
+            "width": self.mixture.width,
             "hyperparameters": self.hyperparameters,
             "threads": self.threads,
             "report": self.report,
@@ -135,7 +136,7 @@ class Predictor:
         return cls(
             chosen=state["chosen"],
             horizon=state["horizon"],
-            weights=state["weights"],
+            mixture=Mixture(state["weights"], state["width"]),
             algorithms=algorithms,
             hyperparameters=state["hyperparameters"],
             evaluations=[_evaluation_from_json(item) for item in state["evaluations"]],

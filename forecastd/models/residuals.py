@@ -7,6 +7,7 @@ import numpy as np
 from forecastd.models.quantiles import GRID
 
 SMALLEST = 1e-9
+MOST_SAMPLES = 2000  # past errors per step; more change nothing
 
 
 def scales(values: np.ndarray, season: int) -> np.ndarray:
@@ -33,9 +34,43 @@ def pooled_quantiles(errors: np.ndarray, neighbours: int) -> np.ndarray:
     ignored.
     """
     horizon = errors.shape[1]
+    errors = errors[:: max(1, len(errors) // MOST_SAMPLES)]
     table = np.empty((horizon, len(GRID)))
     for step in range(horizon):
         near = errors[:, max(0, step - neighbours) : step + neighbours + 1]
         near = near[~np.isnan(near)]
         table[step] = np.quantile(near, GRID) if near.size else 0.0
     return table
+
+
+FEW = 50  # past errors per step at which half of a series' own shape is trusted
+
+
+def error_quantiles(errors: np.ndarray) -> np.ndarray:
+    """Quantiles [N, H, K] of a forecast's error from the past errors [N, S, H] of the same method.
+
+    Each series has its own width, growing over the horizon as it does over all series; the shape is that
+    of all series together, mixed with its own where it has many errors.
+    """
+    size, samples, horizon = errors.shape
+    width = np.maximum(np.abs(errors).mean(axis=(1, 2)), SMALLEST)  # [N]
+    scaled = errors / width[:, None, None]
+    growth = _smooth_over_steps(np.abs(scaled).mean(axis=(0, 1)))  # [H]
+    shape = np.quantile(_thinned(scaled / growth), GRID)
+    own = np.quantile((scaled / growth).reshape(size, -1), GRID, axis=1).T if samples > 1 else shape[None]
+    independent = samples * horizon / max(horizon, 1)
+    trust = independent / (independent + FEW) if size > 1 else 1.0
+    mixed = trust * own + (1 - trust) * shape[None]
+    return width[:, None, None] * growth[None, :, None] * mixed[:, None, :]
+
+
+def _smooth_over_steps(growth: np.ndarray) -> np.ndarray:
+    """Growth [H] over the horizon without its noise: a moving average as wide as a sixth of it."""
+    half = max(1, len(growth) // 12)
+    padded = np.pad(np.maximum(growth, SMALLEST), half, mode="edge")
+    return np.convolve(padded, np.ones(2 * half + 1) / (2 * half + 1), mode="valid")
+
+
+def _thinned(values: np.ndarray, most: int = 200_000) -> np.ndarray:
+    flat = values.ravel()
+    return flat[:: max(1, len(flat) // most)]

@@ -19,7 +19,7 @@ import pandas as pd
 from forecastd.errors import JobFailed
 from forecastd.models import candidates, quantiles
 from forecastd.models.backtest import Backtest, selection_windows
-from forecastd.models.ensemble import combine, greedy_weights, scaled_loss
+from forecastd.models.ensemble import Mixture, choose, equal_shares, scaled_loss
 from forecastd.models.fallback import completed, has_enough
 from forecastd.models.history import History
 from forecastd.models.predictor import Evaluation, Predictor, WindowMetrics, forecast_table
@@ -79,16 +79,16 @@ def train(
     skipped = _run(backtest, request, clock)
     mixtures = _mixtures(backtest, request)
     ranked = _ranked(backtest, request, mixtures)
-    weights = mixtures["final"] if _is_auto(request) else {str(ranked[0].algorithm): 1.0}
-    algorithms = _final_fit(panel, request, chosen, weights, clock)
+    final = mixtures["final"] if _is_auto(request) else Mixture({str(ranked[0].algorithm): 1.0})
+    algorithms = _final_fit(panel, request, chosen, final, clock)
     return Predictor(
         chosen=AUTO_PREDICTOR if _is_auto(request) else str(ranked[0].algorithm),
         horizon=request.horizon_steps,
-        weights=weights,
+        mixture=final,
         algorithms=algorithms,
         hyperparameters={**chosen, "prediction_length": str(request.horizon_steps)},
         evaluations=ranked,
-        report=_report(backtest, request, weights, skipped, clock),
+        report=_report(backtest, request, final, skipped, clock),
         backtests=_backtest_table(backtest, request, ranked[0].algorithm, mixtures),
         threads=request.threads,
     )
@@ -143,28 +143,28 @@ def _run(backtest: Backtest, request: TrainingRequest, clock: Progress) -> list[
     return skipped
 
 
-def _mixtures(backtest: Backtest, request: TrainingRequest) -> dict[str | int, dict[str, float]]:
-    """Weights for each evaluated window's start, chosen on older windows, and ``final`` ones chosen on
+def _mixtures(backtest: Backtest, request: TrainingRequest) -> dict[str | int, Mixture]:
+    """A mixture for each evaluated window's start, chosen on older windows, and ``final`` ones chosen on
     all.
     """
     if not _is_auto(request):
         return {}
     everything = backtest.windows
-    mixtures: dict[str | int, dict[str, float]] = {"final": _weights(backtest, everything)}
+    mixtures: dict[str | int, Mixture] = {"final": _mixture(backtest, everything)}
     for window in backtest.evaluated:
         older = [other for other in everything if other.end <= window.start]
-        mixtures[window.start] = _weights(backtest, older)
+        mixtures[window.start] = _mixture(backtest, older)
     return mixtures
 
 
-def _weights(backtest: Backtest, windows: Sequence[Window]) -> dict[str, float]:
+def _mixture(backtest: Backtest, windows: Sequence[Window]) -> Mixture:
     """The mixture that does best on some windows; equal shares where there is none to choose on."""
     names = sorted({name for name, _ in backtest.forecasts})
     if not windows:
-        return dict.fromkeys(names, 1 / len(names))
+        return equal_shares(names)
     rows = _selection_rows(backtest, windows)
     if not rows.size:
-        return dict.fromkeys(names, 1 / len(names))
+        return equal_shares(names)
     actual = np.concatenate([backtest.actual(window)[rows] for window in windows], axis=1)
     forecasts = {
         name: np.concatenate([backtest.forecasts[name, w.start][rows] for w in windows], axis=1)
@@ -172,7 +172,7 @@ def _weights(backtest: Backtest, windows: Sequence[Window]) -> dict[str, float]:
     }
     usable = {name: forecast for name, forecast in forecasts.items() if np.isfinite(forecast).all()}
     scale = scales(backtest.panel.values[rows], backtest.panel.frequency.seasonality)
-    return greedy_weights(actual, usable, scale)
+    return choose(actual, usable, scale)
 
 
 def _selection_rows(backtest: Backtest, windows: Sequence[Window]) -> np.ndarray:
@@ -184,21 +184,21 @@ def _selection_rows(backtest: Backtest, windows: Sequence[Window]) -> np.ndarray
     return rows[np.linspace(0, len(rows) - 1, MOST_SERIES_IN_SELECTION).astype(int)]
 
 
-def _grid_forecast(backtest: Backtest, window: Window, weights: Mapping[str, float]) -> np.ndarray:
+def _grid_forecast(backtest: Backtest, window: Window, mixture: Mixture) -> np.ndarray:
     """The complete forecast of a window [N, H, K]: the mixture, and a fallback where it has no answer."""
-    mixed = combine(backtest.at(window), weights)
-    return completed(History.of(backtest.panel, backtest.horizon, window.start), mixed)[0]
+    history = History.of(backtest.panel, backtest.horizon, window.start)
+    return completed(history, mixture.of(backtest.at(window)))[0]
 
 
 def _evaluate(
     backtest: Backtest,
     request: TrainingRequest,
     algorithm: str | None,
-    weights_at: Callable[[Window], Mapping[str, float]],
+    mixture_at: Callable[[Window], Mixture],
 ) -> Evaluation:
     windows = []
     for window in backtest.evaluated:
-        grid = _grid_forecast(backtest, window, weights_at(window))
+        grid = _grid_forecast(backtest, window, mixture_at(window))
         asked = (
             quantiles.ordered(quantiles.at(grid, request.quantiles)) if request.quantiles else grid[..., :0]
         )
@@ -212,32 +212,32 @@ def _evaluate(
 
 
 def _ranked(
-    backtest: Backtest, request: TrainingRequest, mixtures: Mapping[str | int, Mapping[str, float]]
+    backtest: Backtest, request: TrainingRequest, mixtures: Mapping[str | int, Mixture]
 ) -> list[Evaluation]:
     """The evaluation of the mixture, or of every algorithm tried, best first."""
     if _is_auto(request):
         return [_evaluate(backtest, request, None, lambda window: mixtures[window.start])]
     names = dict.fromkeys(name for name, _ in backtest.forecasts)
-    evaluations = [_evaluate(backtest, request, name, _always({name: 1.0})) for name in names]
+    evaluations = [_evaluate(backtest, request, name, _always(Mixture({name: 1.0}))) for name in names]
     return sorted(evaluations, key=lambda e: chosen_metric(e.summary, request.optimization_metric))
 
 
-def _always(weights: Mapping[str, float]) -> Callable[[Window], Mapping[str, float]]:
-    return lambda window: weights
+def _always(mixture: Mixture) -> Callable[[Window], Mixture]:
+    return lambda window: mixture
 
 
 def _final_fit(
     panel: Panel,
     request: TrainingRequest,
     hyperparameters: Mapping[str, str],
-    weights: Mapping[str, float],
+    mixture: Mixture,
     clock: Progress,
 ) -> dict[str, Any]:
     """The chosen algorithms, fitted on the whole history."""
     rows = has_enough(panel.values)
     history = History.of(panel.only(rows), request.horizon_steps)
     fitted = {}
-    for name in weights:
+    for name in mixture.weights:
         algorithm = candidates.make(name, hyperparameters)
         with clock.step(name):
             algorithm.fit(history, request.seed, request.threads)
@@ -249,7 +249,7 @@ def _final_fit(
 def _report(
     backtest: Backtest,
     request: TrainingRequest,
-    weights: Mapping[str, float],
+    mixture: Mixture,
     skipped: Sequence[str],
     clock: Progress,
 ) -> dict[str, Any]:
@@ -257,9 +257,12 @@ def _report(
     names = list(dict.fromkeys(name for name, _ in backtest.forecasts))
     return {
         "method": request.method,
-        "candidates": [_candidate_report(backtest, name, weights.get(name, 0.0), clock) for name in names],
+        "candidates": [
+            _candidate_report(backtest, name, mixture.weights.get(name, 0.0), clock) for name in names
+        ],
         "skipped": [{"algorithm": name, "reason": _skip_reason(request)} for name in skipped],
         "windows": {"evaluated": len(backtest.evaluated), "selection": len(backtest.selecting)},
+        "width": mixture.width,
         "series": backtest.panel.size,
         "steps": backtest.panel.length,
         "features": sorted(backtest.panel.features),
@@ -290,13 +293,13 @@ def _backtest_table(
     backtest: Backtest,
     request: TrainingRequest,
     algorithm: str | None,
-    mixtures: Mapping[str | int, Mapping[str, float]],
+    mixtures: Mapping[str | int, Mixture],
 ) -> pd.DataFrame:
     """Forecasts and actuals of the evaluated windows by the chosen method, one row per series and step."""
     parts = []
     for window in backtest.evaluated:
-        weights = {algorithm: 1.0} if algorithm else mixtures[window.start]
-        grid = _grid_forecast(backtest, window, weights)
+        mixture = Mixture({algorithm: 1.0}) if algorithm else mixtures[window.start]
+        grid = _grid_forecast(backtest, window, mixture)
         history = History.of(backtest.panel, backtest.horizon, window.start)
         times = history.times[-backtest.horizon :]
         table = forecast_table(backtest.panel.keys, times, grid, request.quantiles, want_mean=True)

@@ -1,0 +1,105 @@
+"""Running a method of one series on many: newest part of the history, all cores, and no series can fail
+the rest.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from forecastd.models.algorithm import Algorithm
+from forecastd.models.history import History
+from forecastd.models.naive import SeasonalNaive
+from forecastd.models.quantiles import GRID
+
+WORTH_A_POOL = 4  # series; for fewer, starting processes costs more than it saves
+
+
+@dataclass(frozen=True)
+class OneSeries:
+    """What a method sees of one series."""
+
+    values: np.ndarray  # [T], without gaps, from the series' first value on
+    times: pd.DatetimeIndex  # [T + H]
+    horizon: int
+    period: int  # season length in steps
+    features: np.ndarray  # [T + H, features], without gaps
+    holidays: dict[pd.Timestamp, str]
+
+
+Method = Callable[[OneSeries], np.ndarray]  # -> [H, K]
+
+
+class PerSeries(Algorithm):
+    """A method of one series, applied to each; a series on which it fails gets the seasonal naive
+    forecast.
+    """
+
+    longest: ClassVar[dict[str, int]]  # unit -> steps of history that are used
+
+    @property
+    def method(self) -> Method:
+        """The function, importable by name so that it can be sent to another process."""
+        raise NotImplementedError
+
+    def forecast(self, history: History, threads: int) -> np.ndarray:
+        """See ``Algorithm.forecast``."""
+        seen = history.last_steps(self.longest[history.frequency.unit])
+        forecast = SeasonalNaive().forecast(history, threads)
+        tasks = [self.one(seen, row) for row in range(seen.size)]
+        for row, answer in enumerate(_run(self.method, tasks, threads)):
+            if answer is not None:
+                forecast[row] = answer
+        return forecast
+
+    def one(self, history: History, row: int) -> OneSeries:
+        """The part of ``history`` that concerns one series."""
+        start = int(min(history.first[row], history.length - 1))
+        return OneSeries(
+            values=history.filled[row, start:],
+            times=history.times[start:],
+            horizon=history.horizon,
+            period=history.frequency.period,
+            features=np.zeros((len(history.times) - start, 0)),
+            holidays={},
+        )
+
+
+def _run(method: Method, tasks: list[OneSeries], threads: int) -> list[np.ndarray | None]:
+    guarded = partial(_guarded, method)
+    inside_a_pool = multiprocessing.current_process().daemon  # such a process may not start others
+    if threads < 2 or len(tasks) < WORTH_A_POOL or inside_a_pool:
+        return [guarded(task) for task in tasks]
+    with ProcessPoolExecutor(threads, mp_context=multiprocessing.get_context("fork")) as pool:
+        return list(pool.map(guarded, tasks, chunksize=max(1, len(tasks) // (8 * threads))))
+
+
+def _guarded(method: Method, task: OneSeries) -> np.ndarray | None:
+    """The method's answer, or None when it has none: whatever a library raises concerns this series
+    alone.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            answer = method(task)
+        except Exception:
+            return None
+    usable = (
+        answer.shape == (task.horizon, len(GRID)) and np.isfinite(answer).all() and _sane(answer, task.values)
+    )
+    return answer if usable else None
+
+
+def _sane(answer: np.ndarray, values: np.ndarray) -> bool:
+    """Whether a forecast has not exploded: within a hundred times the range that was seen."""
+    low, high = values.min(), values.max()
+    room = 100 * max(high - low, abs(high), abs(low), 1e-9)
+    return bool((answer > low - room).all() and (answer < high + room).all())
