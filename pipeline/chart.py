@@ -51,7 +51,7 @@ def fan_chart(history: pd.DataFrame, forecast: pd.DataFrame, items: int = 4, tit
     for panel, item in zip(panels, shown, strict=False):
         _panel(panel, item, history[history["item"] == item], forecast[forecast["item"] == item])
     if shown:
-        panels[0].legend(loc="upper left", fontsize=7, frameon=False, ncols=4)
+        panels[0].legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=7, frameon=False, ncols=4)
     if title:
         figure.suptitle(title, fontsize=10)
     picture = io.BytesIO()
@@ -80,6 +80,7 @@ def _panel(panel: Axes, item: str, history: pd.DataFrame, forecast: pd.DataFrame
     name = item if len(item) <= LONGEST_NAME else item[: LONGEST_NAME - 1] + "…"
     panel.set_title(name.replace("$", r"\$"), fontsize=8, loc="left")
     panel.tick_params(labelsize=7)
+    panel.xaxis.get_offset_text().set_fontsize(7)
     panel.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(panel.xaxis.get_major_locator()))
     panel.spines[["top", "right"]].set_visible(False)
 

@@ -13,15 +13,16 @@ import csv
 import datetime as dt
 import heapq
 import io
+import itertools
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from pipeline import timestamps
 from pipeline.errors import BadForecast
@@ -143,49 +144,55 @@ def _written_times(times: pd.Series, java_format: str) -> np.ndarray:
 def _sorted(
     frames: Iterator[pd.DataFrame], layout: _Layout, folder: Path, rows_in_memory: int
 ) -> Iterator[pd.DataFrame]:
-    """All rows in order, in pieces; more than fit into memory are sorted in parts and merged from disk."""
+    """All rows in order, in pieces; what does not fit into memory is sorted in parts and merged from disk."""
     order = [*layout.keys, TIME]
     waiting: list[pd.DataFrame] = []
-    spilled: list[Path] = []
+    parts: list[_SortedPart] = []
     for frame in frames:
         waiting.append(frame)
         if sum(map(len, waiting)) > rows_in_memory:
-            spilled.append(_spill(_in_order(waiting, order), folder / f"{len(spilled)}.csv"))
+            parts.append(_SortedPart(_in_order(waiting, order), order, folder / str(len(parts))))
             waiting = []
     rest = _in_order(waiting, order) if waiting else None
-    if not spilled:
-        if rest is not None:
-            yield rest
+    if rest is not None and not parts:
+        yield rest
         return
     if rest is not None:
-        spilled.append(_spill(rest, folder / f"{len(spilled)}.csv"))
-    yield from _merged(spilled, order, layout)
+        parts.append(_SortedPart(rest, order, folder / str(len(parts))))
+    parts.sort(key=lambda part: part.first)
+    if all(before.last < after.first for before, after in itertools.pairwise(parts)):
+        for part in parts:  # as it is when the service exports in order
+            yield from part.pieces()
+    else:
+        yield from _merged(parts, [*order, *layout.types], len(order))
 
 
 def _in_order(frames: list[pd.DataFrame], order: list[str]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)
 
 
-def _spill(frame: pd.DataFrame, path: Path) -> Path:
-    frame.to_csv(path, index=False, date_format="%Y-%m-%dT%H:%M:%S")
-    return path
+class _SortedPart:
+    """Some of the rows, in order, on disk."""
+
+    def __init__(self, frame: pd.DataFrame, order: list[str], path: Path) -> None:
+        self.first, self.last = (tuple(frame[order].iloc[place]) for place in (0, -1))
+        self._path = path
+        frame.to_feather(path)
+
+    def pieces(self) -> Iterator[pd.DataFrame]:
+        with pa.OSFile(str(self._path)) as file, pa.ipc.open_file(file) as reader:
+            for place in range(reader.num_record_batches):
+                yield reader.get_batch(place).to_pandas()
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        for piece in self.pieces():
+            yield from piece.itertuples(index=False, name=None)
 
 
-def _merged(paths: list[Path], order: list[str], layout: _Layout) -> Iterator[pd.DataFrame]:
-    columns = [*order, *layout.types]
-    rows = heapq.merge(*map(_rows, paths), key=lambda row: row[: len(order)])
-    while batch := list(islice(rows, ROWS_WRITTEN)):
-        piece = pd.DataFrame(batch, columns=columns)
-        piece[layout.types] = piece[layout.types].astype(float)
-        piece[TIME] = pd.to_datetime(piece[TIME], format="ISO8601")
-        yield piece
-
-
-def _rows(path: Path) -> Iterator[list[str]]:
-    with path.open(newline="") as lines:
-        reader = csv.reader(lines)
-        next(reader)
-        yield from reader
+def _merged(parts: list[_SortedPart], columns: list[str], keys: int) -> Iterator[pd.DataFrame]:
+    rows = heapq.merge(*(part.rows() for part in parts), key=lambda row: row[:keys])
+    while batch := list(itertools.islice(rows, ROWS_WRITTEN)):
+        yield pd.DataFrame(batch, columns=columns)
 
 
 class _Writer:

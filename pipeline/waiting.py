@@ -10,10 +10,10 @@ from pipeline.errors import FOREIGN, Missing, NotYet, PipelineError, ResourceFai
 
 T = TypeVar("T")
 
-FIRST_S = 1.0  # local jobs finish in seconds …
+FIRST_S = 0.4  # local jobs finish in seconds …
 CAP_S = 30.0  # … Amazon's in tens of minutes, where half a minute more does not matter
-GROWTH = 1.6
-JITTER = 0.25  # so that runs that started together do not ask together
+GROWTH = 1.2  # a wait lasts at most about a fifth longer than the job
+JITTER = 0.25  # of a pause, so that runs that started together do not ask together
 
 _EXPECTED = (PipelineError, *FOREIGN)
 FAILED = ("CREATE_FAILED", "CREATE_STOPPED", "UPDATE_FAILED", "DELETE_FAILED")
