@@ -1,0 +1,161 @@
+"""The demo's preparations and its view of a run; the whole of it is shown by the stack's tests."""
+
+import io
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from local.demo import DemoFailed, first_lines, follow, newest_mail, prepared
+from local.household import write as write_households
+from local.run_view import Run, Step
+from local.screen import Screen, table
+from local.settings import Settings
+from local.uci import FIRST_LINE
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path / "state")
+
+
+def a_csv(path: Path) -> Path:
+    with path.open("w") as out:
+        write_households(out, count=2, days=40)
+    return path
+
+
+def test_without_data_the_demo_makes_its_own_for_the_example_at_the_root(settings: Settings) -> None:
+    upload = prepared(settings, None, None, print)
+    assert upload.key == "train/households.csv"
+    assert upload.params is None
+    assert upload.file.stat().st_size > 1_000_000
+
+
+def test_ones_own_csv_goes_to_a_folder_with_a_proposed_params_and_reasons(
+    settings: Settings, tmp_path: Path
+) -> None:
+    upload = prepared(settings, str(a_csv(tmp_path / "my shop!.csv")), None, print)
+    assert upload.key == "my-shop/train/my shop!.csv"
+    assert upload.params is not None
+    proposed = json.loads(upload.params)
+    assert proposed["Datasets"][0]["DataFrequency"] == "H"
+    assert upload.reasons
+
+
+def test_ones_own_params_are_taken_as_they_are(settings: Settings, tmp_path: Path) -> None:
+    params = tmp_path / "p.json"
+    params.write_text("{}")
+    upload = prepared(settings, str(a_csv(tmp_path / "a.csv")), str(params), print)
+    assert upload.params == b"{}"
+
+
+def test_a_file_named_like_a_prefix_of_a_workload_gets_another_folder(
+    settings: Settings, tmp_path: Path
+) -> None:
+    upload = prepared(settings, str(a_csv(tmp_path / "train.csv")), None, print)
+    assert upload.folder == "train-data/"
+
+
+def test_the_uci_file_is_recognised_and_converted(settings: Settings, tmp_path: Path) -> None:
+    source = tmp_path / "household_power_consumption.txt"
+    lines = [
+        f"{1 + hour // 24}/1/2007;{hour % 24:02d}:{minute:02d}:00;1.{hour % 7};0.1;234.8;18.4;0.0;1.0;17.0\n"
+        for hour in range(24 * 20)
+        for minute in range(60)
+    ]
+    source.write_text(FIRST_LINE + "\n" + "".join(lines))
+    upload = prepared(settings, str(source), None, lambda _: None)
+    assert upload.key == "household_power_consumption/train/household_power_consumption.csv"
+    assert upload.file.read_text().startswith("timestamp,target_value,item_id\n2007-01-01 00:00:00,1.0000,")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("missing.csv", None, "There is no file"),
+        ("empty.csv", "", "cannot be forecast as it is"),
+        ("words.csv", "a,b\nx,y\nx,z\n", "cannot be forecast as it is"),
+    ],
+)
+def test_data_that_cannot_be_used_is_refused_before_anything_starts(
+    settings: Settings, tmp_path: Path, name: str, text: str | None, said: str
+) -> None:
+    path = tmp_path / name
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(DemoFailed, match=said):
+        prepared(settings, str(path), None, print)
+
+
+RUN = Run("1", "shop · a.csv", "RUNNING", "Running", "", "forecast-upload", {})
+
+
+@dataclass
+class FakeView:
+    """Answers of a server, one per look."""
+
+    runs: list[Run]
+    looks: list[list[Step]]
+    turn: int = field(default=-1)
+
+    def run(self, id: str) -> Run:
+        self.turn += 1
+        return self.runs[min(self.turn, len(self.runs) - 1)]
+
+    def steps(self, run: Run) -> list[Step]:
+        return self.looks[min(self.turn, len(self.looks) - 1)]
+
+    def progress(self, run: Run) -> dict[str, str]:
+        return {"b": "40 %  Training"}
+
+
+def test_each_step_is_shown_once_with_its_time_and_progress_between() -> None:
+    done = Step("a", "Create-Dataset", "COMPLETED", "Completed", None, 1.5)
+    open_step = Step("b", "Create-Predictor", "RUNNING", "Running", None, 3.0)
+    failed = replace(open_step, state="FAILED", state_name="Failed")
+    view = FakeView(
+        [RUN, RUN, replace(RUN, state="FAILED", state_name="Failed", message="why")],
+        [[done], [done, open_step], [done, failed]],
+    )
+    out = io.StringIO()
+    ended = follow(view, RUN, Screen(out), clock=lambda: 10.0, sleep=lambda _: None)  # type: ignore[arg-type]
+    assert ended.message == "why"
+    assert out.getvalue().splitlines() == [
+        "  ✓ Create-Dataset                         1.5 s",
+        "  ▸ shop · a.csv",
+        "  … working  (0 s)",
+        "  ✗ Create-Predictor                       3.0 s  Failed",
+    ]
+
+
+def test_without_a_terminal_a_status_is_told_when_new_and_then_seldom() -> None:
+    out = io.StringIO()
+    screen = Screen(out)
+    for second in range(0, 70):
+        screen.status("40 %" if second < 50 else "60 %", second)
+    assert out.getvalue().splitlines() == ["  … 40 %  (0 s)", "  … 40 %  (30 s)", "  … 60 %  (50 s)"]
+
+
+def test_a_table_is_flush_left_then_right() -> None:
+    assert table(["name", "WAPE"], [["a", "0.1"], ["longer", "10.25"]]) == [
+        "name     WAPE",
+        "------  -----",
+        "a         0.1",
+        "longer  10.25",
+    ]
+
+
+def test_only_the_first_lines_are_read() -> None:
+    source = io.BytesIO(b"a\r\nb\nc\n")
+    assert first_lines(source, 2) == ["a", "b"]
+    assert source.closed
+
+
+def test_the_newest_mail_is_that_of_this_run(tmp_path: Path) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    (tmp_path / "1.txt").touch()
+    assert newest_mail(tmp_path, datetime.now(UTC) - timedelta(minutes=1), 0) == tmp_path / "1.txt"
+    assert newest_mail(tmp_path, datetime.now(UTC) + timedelta(minutes=1), 0) is None
