@@ -25,7 +25,7 @@ def own(new_server: Any, s3: Any) -> Iterator[Any]:
 def begun(own: Any, new_lab: Any, hourly: Any, until: Any) -> tuple[Any, str]:
     """A training that takes seconds, in progress."""
     lab = new_lab(own)
-    group = lab.filled_group(hourly(items=3, days=20))
+    group = lab.filled_group(hourly(items=2, days=12))
     arn = lab.start_auto_predictor(group)
     until(lambda: status_of(lab, arn) == "CREATE_IN_PROGRESS")
     return lab, arn
