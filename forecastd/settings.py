@@ -45,8 +45,12 @@ class Settings:
 
     @property
     def threads(self) -> int:
-        """Threads for the numeric libraries of one worker, so that all workers share the cores."""
-        return max(1, (os.cpu_count() or 1) // max(1, self.workers))
+        """Threads for the numeric libraries of one worker.
+
+        One worker more than trainings is expected at a time, so that quick jobs need not wait: the cores
+        are shared among the others.
+        """
+        return max(1, (os.cpu_count() or 1) // max(1, self.workers - 1))
 
     @property
     def numeric_environment(self) -> dict[str, str]:
