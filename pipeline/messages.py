@@ -42,7 +42,7 @@ def success(
 
     Args:
         record: the run's record, for the items that the input had.
-        deleted: whether the run's forecast, predictor and imports were deleted at the service.
+        deleted: whether the run's forecast, predictor and imports are deleted after this notice.
         warnings: sentences about what the forecast leaves out.
     """
     lines = [
@@ -92,15 +92,17 @@ def failure(
         step: the step's name: `Import-Data`.
         published: the forecast that is still live, if there is one.
     """
+    is_out = published is not None and published.run == run
+    headline = "was published, but the run failed after that" if is_out else "could not be made"
     lines = [
-        f"The forecast of {workload.label} could not be made.",
+        f"The forecast of {workload.label} {headline}.",
         "",
         f"Step: {step}",
         *([f"Run: {run}"] if run else []),
         f"Cause: {cause_of(error)}",
         f"What to do: {remedy_of(error)}",
         "",
-        _still_live(published),
+        _live(published, is_out),
         "The uploaded files are where they were.",
         *_link(run_link),
     ]
@@ -184,7 +186,7 @@ def _places(workload: Workload, manifest: Manifest, tables: Sequence[str]) -> li
 
 def _kept(deleted: bool) -> str:
     if deleted:
-        return "Export job, forecast, predictor and imports were deleted at the service (PerformDelete)."
+        return "Export, forecast, predictor and imports are now being deleted at the service (PerformDelete)."
     return "Forecast, predictor and imports are kept at the service (PerformDelete is false)."
 
 
@@ -197,11 +199,12 @@ def _lost(manifest: Manifest, record: Record | None) -> list[str]:
     return warnings
 
 
-def _still_live(published: Manifest | None) -> str:
+def _live(published: Manifest | None, is_out: bool) -> str:
     if published is None:
         return "No forecast has been published yet."
+    which = "This run's forecast is" if is_out else "The earlier forecast is still"
     return (
-        f"The earlier forecast is still published: run {published.run}, "
+        f"{which} published: run {published.run}, "
         f"{_time(published.first)} to {_time(published.last)}, {published.location}"
     )
 

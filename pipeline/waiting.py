@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 FIRST_S = 0.4  # local jobs finish in seconds …
 CAP_S = 30.0  # … Amazon's in tens of minutes, where half a minute more does not matter
-GROWTH = 1.2  # a wait lasts at most about a fifth longer than the job
+SHARE = 0.1  # a pause is a tenth of the wait so far, so a job is noticed at most a tenth too late
 JITTER = 0.25  # of a pause, so that runs that started together do not ask together
 
 _EXPECTED = (PipelineError, *FOREIGN)
@@ -43,7 +43,7 @@ OnProgress = Callable[[Progress], None]
 
 
 class Pauses:
-    """Pauses that grow by a factor to a cap, each shortened or lengthened at random by up to a quarter."""
+    """Pauses that grow with the wait to a cap, each made shorter or longer at random by up to a quarter."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Pauses:
         limit_s: float | None = None,
     ) -> None:
         self._clock, self._sleep, self._random = clock, sleep, random
-        self._next_s, self._cap_s, self._limit_s = first_s, cap_s, limit_s
+        self._first_s, self._cap_s, self._limit_s = first_s, cap_s, limit_s
         self._start = clock()
 
     @property
@@ -74,8 +74,8 @@ class Pauses:
                 f"{what} after {self.waited_s:.0f} seconds; the limit is {self._limit_s:.0f}.",
                 "Run again later: it continues where it stopped.",
             )
-        self._sleep(self._next_s * (1 + JITTER * (2 * self._random() - 1)))
-        self._next_s = min(self._next_s * GROWTH, self._cap_s)
+        pause_s = min(max(self._first_s, SHARE * self.waited_s), self._cap_s)
+        self._sleep(pause_s * (1 + JITTER * (2 * self._random() - 1)))
 
 
 def wait_until_active(

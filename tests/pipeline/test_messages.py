@@ -67,7 +67,8 @@ def test_success_tells_what_how_good_where_and_what_was_kept(workload):
 
 def test_success_tells_when_resources_were_deleted(workload):
     assert (
-        "were deleted at the service" in messages.success(workload, MANIFEST, None, None, deleted=True).body
+        "are now being deleted at the service"
+        in messages.success(workload, MANIFEST, None, None, deleted=True).body
     )
 
 
@@ -80,7 +81,7 @@ def test_already_forecast_tells_that_nothing_was_done(workload):
 
 def test_failure_tells_step_cause_remedy_and_what_is_still_live(workload):
     error = ResourceFailed("predictor/p is CREATE_FAILED: too little data.", "Upload a longer history.")
-    told = messages.failure(workload, "Create-Predictor", error, "0123456789ab", "http://x/1", MANIFEST)
+    told = messages.failure(workload, "Create-Predictor", error, "ffffffffffff", "http://x/1", MANIFEST)
     assert told.subject == "Forecast of demand/shop failed at Create-Predictor"
     for part in (
         "Step: Create-Predictor",
@@ -99,6 +100,14 @@ def test_failure_before_any_forecast_says_so_and_lists_the_problems(workload):
     assert "2 problems" in told.body
     assert "train/a.csv, row 2 is x" in told.body
     assert "No forecast has been published yet." in told.body
+
+
+def test_failure_after_publication_says_that_the_forecast_is_out(workload):
+    error = ResourceFailed("predictor/p is DELETE_FAILED.", "Delete it.")
+    told = messages.failure(workload, "Delete-Predictor", error, MANIFEST.run, published=MANIFEST)
+    assert "was published, but the run failed after that" in told.body
+    assert "This run's forecast is published: run 0123456789ab" in told.body
+    assert "earlier" not in told.body
 
 
 def test_a_fault_of_our_own_is_called_one(workload):

@@ -61,7 +61,7 @@ def test_a_denial_is_final(pauses, aws_fault):
 
 
 def test_pauses_grow_to_a_cap_and_are_a_little_random(clock):
-    states = ["CREATE_IN_PROGRESS"] * 20 + ["ACTIVE"]
+    states = ["CREATE_IN_PROGRESS"] * 60 + ["ACTIVE"]
     wait_until_active(
         answers(*states), clock=clock, sleep=clock.sleep, random=lambda: 0.5, first_s=1, cap_s=30
     )
