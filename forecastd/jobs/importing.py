@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from forecastd.domains import TIMESTAMP
+from forecastd.domains import METADATA, NUMERIC_TYPES, TIMESTAMP
 from forecastd.errors import JobFailed
 from forecastd.jobs.job import Facts, Job
 from forecastd.jobs.objects import ObjectRef, reading
@@ -58,7 +59,42 @@ def run_import(job: Job) -> Facts:
         done += ref.size_bytes
         job.progress(done / total, (job.clock() - started) * (total - done) / done)
     statistics = intake.finish()
-    return {"FieldStatistics": statistics, "DataSize": total / _GIB}
+    previous = job.record.plan["imports"].get("previous")
+    if previous is None:
+        return {"FieldStatistics": statistics, "DataSize": total / _GIB}
+    size = job.parent(previous).facts["DataSize"] + total / _GIB
+    return {"FieldStatistics": _add_to(job, previous), "DataSize": size}
+
+
+def _add_to(job: Job, previous: str) -> dict[str, Any]:
+    """Join the new rows with those before; a new row replaces one of the same item, dimensions and time.
+
+    Returns:
+        The statistics of both together.
+    """
+    attributes, plan = job.record.plan["attributes"], job.record.plan
+    before, fresh = job.parent_folder(previous) / DATA_FILE, job.folder / "fresh.parquet"
+    (job.folder / DATA_FILE).rename(fresh)
+    keys = _key_columns(plan)
+    replaced = pd.MultiIndex.from_frame(pq.read_table(fresh, columns=keys).to_pandas())
+    intake = _Intake(job)
+    for raw in read_parquet(before, attributes, previous):
+        held = pd.MultiIndex.from_frame(raw.table.select(keys).to_pandas())
+        kept = ~held.isin(replaced)
+        intake.take(Raw(raw.table.filter(pa.array(kept)), raw.rows[kept]), previous)
+        job.progress(1.0)
+    for raw in read_parquet(fresh, attributes, job.record.arn):
+        intake.take(raw, job.record.arn)
+    fresh.unlink()
+    return intake.finish()
+
+
+def _key_columns(plan: dict[str, Any]) -> list[str]:
+    """Give the columns that make a row the same as another: item, dimensions and time."""
+    kinds = plan["attributes"]
+    if plan["dataset_type"] == METADATA:
+        return [plan["item_key"]]
+    return [name for name, kind in kinds.items() if kind not in NUMERIC_TYPES]
 
 
 def _choose(job: Job, refs: list[ObjectRef]) -> list[ObjectRef]:

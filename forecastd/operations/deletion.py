@@ -11,7 +11,7 @@ from forecastd.operations.context import Context
 from forecastd.operations.kinds import KINDS, PREDICTORS, kinds_with_prefix
 from forecastd.store.records import Record
 
-_JOBS_READING_IMPORTS = (*PREDICTORS, "Forecast")
+_JOBS_READING_IMPORTS = (*PREDICTORS, "Forecast", "DatasetImportJob")
 
 
 def operation(prefix: str) -> Callable[[Context, dict[str, Any]], None]:

@@ -15,6 +15,8 @@ DATE = "yyyy-MM-dd"
 DATE_AND_TIME = "yyyy-MM-dd HH:mm:ss"
 # The 12-hour letters were always read as hours of the day.
 _SAME_FORMAT = {"yyyy-MM-dd hh:mm:ss": DATE_AND_TIME}
+# What an incremental import has in common with the data that it adds to.
+_INHERITED = ("TimestampFormat", "Format", "TimeZone", "UseGeolocationForTimeZone", "GeolocationFormat")
 _FORMATS = {DATE: "%Y-%m-%d", DATE_AND_TIME: "%Y-%m-%d %H:%M:%S"}
 
 
@@ -28,6 +30,9 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
     [dataset] = parents
     _check_dataset(context, dataset)
     _check_options(request)
+    previous = _previous(context, request, dataset)
+    if previous is not None:
+        request = {**_inherited(request, previous), **request}
     timestamp_format = _timestamp_format(request, dataset)
     filled = {
         "Format": "CSV",
@@ -40,6 +45,7 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
         "dataset_type": dataset.request["DatasetType"],
         "item_key": DOMAINS[dataset.request["Domain"]].item_key,
         "attributes": attributes_of(dataset.request["Schema"]),
+        "imports": {"previous": previous.arn} if previous else {},
         "timestamp_format": _FORMATS.get(_SAME_FORMAT.get(timestamp_format, timestamp_format)),
     }
     return Draft(request=filled, plan=plan)
@@ -56,15 +62,37 @@ def _check_dataset(context: Context, dataset: Record) -> None:
 
 
 def _check_options(request: dict[str, Any]) -> None:
-    if request.get("ImportMode") == "INCREMENTAL":
-        raise InvalidInput(
-            "ImportMode INCREMENTAL is not offered by this server yet: import the whole data with FULL."
-        )
     zone = request.get("TimeZone")
     if zone and request.get("UseGeolocationForTimeZone"):
         raise InvalidInput("TimeZone and UseGeolocationForTimeZone exclude each other; give one of them.")
     if zone and zone not in zoneinfo.available_timezones():
         raise InvalidInput(f"The TimeZone {zone} is not known; use a name such as Europe/Berlin.")
+
+
+def _previous(context: Context, request: dict[str, Any], dataset: Record) -> Record | None:
+    """Give the import that an incremental one adds to."""
+    if request.get("ImportMode") != "INCREMENTAL":
+        return None
+    jobs = context.store.children(dataset.arn, "DatasetImportJob")
+    active = [job for job in jobs if job.status == "ACTIVE"]
+    if not active:
+        raise InvalidInput(
+            f"The dataset {dataset.arn} has no data yet that an INCREMENTAL import could add to;"
+            " begin with FULL."
+        )
+    return active[0]
+
+
+def _inherited(request: dict[str, Any], previous: Record) -> dict[str, Any]:
+    """Take over how the data before was written; what the request says itself must agree."""
+    settings = {name: previous.request[name] for name in _INHERITED if name in previous.request}
+    for name in _INHERITED:
+        if name in request and request[name] != settings.get(name):
+            raise InvalidInput(
+                f"{name} is {request[name]}, but was {settings.get(name)} in the import that this one"
+                " adds to; leave it out."
+            )
+    return settings
 
 
 def _timestamp_format(request: dict[str, Any], dataset: Record) -> str:

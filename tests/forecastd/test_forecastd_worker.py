@@ -189,6 +189,7 @@ PLAN = {
     "item_key": "item_id",
     "attributes": {"item_id": "string", "timestamp": "timestamp", "demand": "float"},
     "timestamp_format": "%Y-%m-%d",
+    "imports": {},
 }
 REQUEST = {"DataSource": {"S3Config": {"Path": "s3://bucket/x"}}, "Format": "CSV"}
 

@@ -178,3 +178,25 @@ def test_options_that_contradict_each_other_are_refused(lab: Any, forecast: Any)
         lab.start_import(dataset, "x", TimeZone="Europe/Berlin", UseGeolocationForTimeZone=True)
     with pytest.raises(forecast.exceptions.InvalidInputException, match=r"Mars/Base is not known"):
         lab.start_import(dataset, "x", TimeZone="Mars/Base")
+
+
+def test_an_incremental_import_replaces_rows_of_the_same_key_and_keeps_the_rest(lab: Any) -> None:
+    dataset = lab.dataset(DataFrequency="D")
+    days = [f"2024-01-{day:02}" for day in range(1, 21)]
+    first = lab.imported(dataset, "".join(f"a,{day},1\n" for day in days), TimestampFormat="yyyy-MM-dd")
+    done = lab.imported(dataset, f"a,{days[-1]},5\na,2024-01-21,5\nb,{days[0]},\n", ImportMode="INCREMENTAL")
+    assert done["Status"] == "ACTIVE", done
+    assert (done["ImportMode"], done["TimestampFormat"]) == ("INCREMENTAL", "yyyy-MM-dd")
+    value = done["FieldStatistics"]["target_value"]
+    assert (value["Count"], value["CountNull"], value["Avg"]) == (22, 1, pytest.approx((19 + 5 + 5) / 21))
+    assert done["FieldStatistics"]["timestamp"]["Max"] == "2024-01-21T00:00:00Z"
+    assert done["DataSize"] > first["DataSize"]
+
+
+def test_an_incremental_import_needs_data_before_it_written_alike(lab: Any, forecast: Any) -> None:
+    dataset = lab.dataset()
+    with pytest.raises(forecast.exceptions.InvalidInputException, match="begin with FULL"):
+        lab.start_import(dataset, "x", ImportMode="INCREMENTAL")
+    lab.imported(dataset, LINE)
+    with pytest.raises(forecast.exceptions.InvalidInputException, match="Format is PARQUET, but was CSV"):
+        lab.start_import(dataset, "x", ImportMode="INCREMENTAL", Format="PARQUET")
