@@ -19,6 +19,8 @@ class Run:
     state: str  # COMPLETED, RUNNING, …
     state_name: str  # as the UI shows it
     message: str
+    created: datetime
+    started: datetime | None
     created_by: str  # the automation's name
     parameters: dict[str, Any]
 
@@ -120,6 +122,8 @@ def _run(found: dict[str, Any]) -> Run:
         state=found["state_type"] or "PENDING",
         state_name=found["state_name"] or "Pending",
         message=state.get("message") or "",
+        created=_time(found["created"]),
+        started=_time(found["start_time"]) if found["start_time"] else None,
         created_by=(found.get("created_by") or {}).get("display_value") or "somebody",
         parameters=found["parameters"],
     )

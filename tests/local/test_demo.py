@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,8 @@ def test_data_that_cannot_be_used_is_refused_before_anything_starts(
         prepared(settings, str(path), None, print)
 
 
-RUN = Run("1", "shop · a.csv", "RUNNING", "Running", "", "forecast-upload", {})
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+RUN = Run("1", "shop · a.csv", "RUNNING", "Running", "", NOW, NOW, "forecast-upload", {})
 
 
 @dataclass
@@ -154,8 +156,6 @@ def test_only_the_first_lines_are_read() -> None:
 
 
 def test_the_newest_mail_is_that_of_this_run(tmp_path: Path) -> None:
-    from datetime import UTC, datetime, timedelta
-
     (tmp_path / "1.txt").touch()
     assert newest_mail(tmp_path, datetime.now(UTC) - timedelta(minutes=1), 0) == tmp_path / "1.txt"
     assert newest_mail(tmp_path, datetime.now(UTC) + timedelta(minutes=1), 0) is None
