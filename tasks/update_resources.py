@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import chart, export, inputs, publish, reformat, tables
+from pipeline import export, inputs, publish, reformat, tables
 from pipeline.form import InputForm
 from pipeline.publish import Manifest
 from tasks.exhibit import show_picture, show_text
@@ -60,6 +60,8 @@ def _publish(job: Job, form: InputForm, manifest: Manifest) -> Published:
 
 
 def _show(job: Job, form: InputForm, manifest: Manifest, names: list[str]) -> None:
+    from pipeline import chart  # loads a drawing library, which would delay the start of every run
+
     history, ahead = chart.chart_data(
         job.s3, job.workload, job.params, form, job.inputs, manifest, items=SHOWN_ITEMS
     )

@@ -191,9 +191,18 @@ def demand(days: int, items: str = "ab") -> str:
 
 
 @pytest.fixture
-def site(prefect_server: None, aws: str, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A workload with data and a configuration, whose forecasting service is the one in memory."""
+def site(
+    prefect_server: None, aws: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Site:
+    """A workload with data and a configuration, whose forecasting service is the one in memory.
+
+    Drawing takes longer than the rest of such a small run; it is done for tests marked `draws` only.
+    """
     from blocks.installation import Installation
+    from pipeline import chart
+
+    if "draws" not in request.keywords:
+        monkeypatch.setattr(chart, "fan_chart", lambda *_, **__: b"PNG")
 
     made = Site()
     made.configure()
@@ -208,3 +217,7 @@ def site(prefect_server: None, aws: str, monkeypatch: pytest.MonkeyPatch) -> Sit
 def shared(service: str) -> Any:
     """One client per service for all tests: making one takes longer than most tests."""
     return boto3.client(service)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "draws: the run's picture is really drawn")

@@ -52,6 +52,7 @@ def test_it_leaves_tables_metrics_and_a_message(site: Site) -> None:
     assert f"s3://{site.name}/forecast/" in mail["Message"]
 
 
+@pytest.mark.draws
 def test_the_run_page_explains_itself(site: Site) -> None:
     state = site.run()
     with get_client(sync_client=True) as client:
