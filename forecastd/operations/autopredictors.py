@@ -11,7 +11,7 @@ from forecastd.operations.forecasttypes import DEFAULT_TYPES
 from forecastd.operations.frequencies import check_boundary, check_horizon
 from forecastd.operations.ground import Ground, check_dimensions, check_frequency, survey
 from forecastd.operations.kinds import PREDICTORS, look_up
-from forecastd.operations.trainingplan import choose_metric, holiday_country, make_plan
+from forecastd.operations.trainingplan import choose_metric, holiday_country, known_of, make_plan
 from forecastd.series.algorithms import AUTO_PREDICTOR
 from forecastd.store.records import Record
 
@@ -119,11 +119,7 @@ def _draft_from(request: dict[str, Any], ground: Ground, share_of_data: int) -> 
         holiday=_holiday(request),
         boundary=request.get("TimeAlignmentBoundary"),
     )
-    facts = {
-        "DatasetGroupArn": ground.group.arn,
-        "DatasetImportJobArns": list(ground.import_arns.values()),
-    }
-    return Draft(request={**request, "ForecastTypes": types}, facts=facts, plan=plan)
+    return Draft({**request, "ForecastTypes": types}, known_of(ground), plan)
 
 
 def _holiday(request: dict[str, Any]) -> str | None:

@@ -6,11 +6,11 @@ from forecastd.errors import InvalidInput
 from forecastd.operations.context import Context
 from forecastd.operations.datasets import refuse_encryption
 from forecastd.operations.drafts import Draft
-from forecastd.operations.featurization import complete, from_featurizations, to_featurizations
+from forecastd.operations.featurization import Filling, complete, from_featurizations, to_featurizations
 from forecastd.operations.forecasttypes import DEFAULT_TYPES
 from forecastd.operations.frequencies import check_horizon
 from forecastd.operations.ground import check_dimensions, check_frequency, survey
-from forecastd.operations.trainingplan import choose_metric, holiday_country, make_plan
+from forecastd.operations.trainingplan import choose_metric, holiday_country, known_of, make_plan
 from forecastd.series.algorithms import AUTO_ML, TRAINABLE, effective_hyperparameters
 from forecastd.store.records import Record
 
@@ -31,19 +31,19 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
     _check_hyperparameters(method, request.get("TrainingParameters", {}))
     ground = survey(context, parents[0])
     config = request["FeaturizationConfig"]
-    frequency = check_frequency(ground, config["ForecastFrequency"])
-    check_dimensions(ground, config.get("ForecastDimensions", []))
-    filling = complete(from_featurizations(config.get("Featurizations", [])), ground)
-    horizon, length = request["ForecastHorizon"], ground.length(frequency)
+    length = ground.length(check_frequency(ground, config["ForecastFrequency"]))
+    dimensions = config.get("ForecastDimensions", [])
+    check_dimensions(ground, dimensions)
+    horizon, types = request["ForecastHorizon"], request.get("ForecastTypes", DEFAULT_TYPES)
     check_horizon(horizon, length, _most_steps(method, length), config["ForecastFrequency"])
     windows, offset = _windows(request, length)
-    types = request.get("ForecastTypes", DEFAULT_TYPES)
+    filling = complete(from_featurizations(config.get("Featurizations", [])), ground)
     plan = make_plan(
         ground,
         method=method,
         frequency=config["ForecastFrequency"],
         horizon=horizon,
-        dimensions=config.get("ForecastDimensions", []),
+        dimensions=dimensions,
         types=types,
         windows=windows,
         offset=offset,
@@ -52,19 +52,23 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
         hyperparameters=request.get("TrainingParameters", {}),
         holiday=_holiday(request),
     )
-    filled = {
+    return Draft(_filled(request, plan, filling), known_of(ground), plan)
+
+
+def _filled(request: dict[str, Any], plan: dict[str, Any], filling: Filling) -> dict[str, Any]:
+    """Fill in the defaults, as Describe shows them."""
+    featurizations = to_featurizations(filling)
+    return {
         "PerformAutoML": False,
         "PerformHPO": False,
+        "ForecastTypes": DEFAULT_TYPES,
         **request,
-        "ForecastTypes": types,
-        "EvaluationParameters": {"NumberOfBacktestWindows": windows, "BackTestWindowOffset": offset},
-        "FeaturizationConfig": {**config, "Featurizations": to_featurizations(filling)},
+        "EvaluationParameters": {
+            "NumberOfBacktestWindows": plan["windows"],
+            "BackTestWindowOffset": plan["offset"],
+        },
+        "FeaturizationConfig": {**request["FeaturizationConfig"], "Featurizations": featurizations},
     }
-    facts = {
-        "DatasetGroupArn": ground.group.arn,
-        "DatasetImportJobArns": list(ground.import_arns.values()),
-    }
-    return Draft(request=filled, facts=facts, plan=plan)
 
 
 def _method(request: dict[str, Any]) -> str:

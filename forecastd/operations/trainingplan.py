@@ -67,6 +67,14 @@ def make_plan(
     }
 
 
+def known_of(ground: Ground) -> dict[str, Any]:
+    """Give what is known of a new predictor before its training: the data that it will see."""
+    return {
+        "DatasetGroupArn": ground.group.arn,
+        "DatasetImportJobArns": list(ground.import_arns.values()),
+    }
+
+
 def choose_metric(given: str | None, types: list[str]) -> str:
     """Give the optimization metric, the default where none is given.
 

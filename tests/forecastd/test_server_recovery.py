@@ -68,6 +68,7 @@ def test_a_worker_killed_while_training_is_replaced_and_the_training_ends(
     lab, arn = begun
     [pid] = own.worker_pids()
     os.kill(pid, signal.SIGKILL)
+    assert status_of(lab, arn) == "CREATE_IN_PROGRESS"
     until(lambda: own.worker_pids() not in ([], [pid]))
     done = lab.wait(lambda: lab.forecast.describe_auto_predictor(PredictorArn=arn))
     assert done["Status"] == "ACTIVE", done
