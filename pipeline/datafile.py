@@ -4,8 +4,10 @@ A CSV's cells come as bytes, exactly as written, so that the caller decides what
 file's columns come in their own types. Memory is bounded by the size of a block, not of the file.
 """
 
+import codecs
 import csv
 import io
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +21,9 @@ import pyarrow.parquet
 from pipeline.form import CSV, PARQUET
 
 BLOCK_BYTES = 8 * 1024 * 1024  # a row has to fit into a block
+DAMAGE = "\ufffd"  # stands for bytes that are no UTF-8
+ESCAPED = re.compile("[\udc80-\udcff]")  # how the decoder hands such bytes on
+GROWTH = 3  # bytes that DAMAGE takes in the place of one
 HEAD_BYTES = 256 * 1024  # enough for the first line
 PARQUET_ROWS = 200_000
 MOST_BROKEN_ROWS = 10_000  # then the file is something else than it should be, and reading on tells nothing
@@ -82,11 +87,13 @@ class CsvFile:
     width: int
     broken: list[BrokenRow] = field(default_factory=list)
     too_broken: bool = False
+    whole: "Rejoined" = field(init=False)
 
     def __post_init__(self) -> None:
         self._head = read_fully(self.source, HEAD_BYTES)
         _refuse_foreign(self._head)
         self.first_row = _first_row(self._head)
+        self.whole = Rejoined(self._head, self.source)
 
     @property
     def is_empty(self) -> bool:
@@ -99,9 +106,8 @@ class CsvFile:
             Unreadable: if a row does not end, or is longer than a block.
         """
         start = 0
-        whole = Rejoined(self._head, self.source)
         try:
-            with self._reader(whole) as reader:
+            with self._reader() as reader:
                 for batch in reader:
                     yield Chunk([batch.column(i) for i in range(self.width)], start)
                     start += batch.num_rows
@@ -110,7 +116,7 @@ class CsvFile:
         except pa.ArrowInvalid as error:
             rule = f"a row does not end, or is longer than {BLOCK_BYTES // 2**20} MB ({_first_line(error)})"
             raise Unreadable(rule, LONE_QUOTE) from error
-        if whole.quotes % 2:
+        if self.whole.quotes % 2:
             raise Unreadable("it has an odd number of double quotes, so that rows run together", LONE_QUOTE)
 
     def numbers(self, positions: Sequence[int]) -> list[int]:
@@ -118,12 +124,17 @@ class CsvFile:
         before = np.array([row.number - 1 - place for place, row in enumerate(self.broken)])
         return [int(p + 1 + np.searchsorted(before, p, side="right")) for p in positions]
 
-    def _reader(self, whole: "Rejoined") -> Any:
+    @property
+    def damaged(self) -> bool:
+        """Whether something that was read so far is no UTF-8; DAMAGE stands in its place."""
+        return self.whole.damaged
+
+    def _reader(self) -> Any:
         names = [str(place) for place in range(self.width)]
         return pyarrow.csv.open_csv(
-            pa.PythonFile(whole, mode="r"),
+            pa.PythonFile(self.whole, mode="r"),
             read_options=pyarrow.csv.ReadOptions(
-                use_threads=False, column_names=names, block_size=BLOCK_BYTES
+                use_threads=False, column_names=names, block_size=BLOCK_BYTES * GROWTH
             ),
             parse_options=pyarrow.csv.ParseOptions(
                 newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=self._skip
@@ -143,6 +154,8 @@ class CsvFile:
 
 class ParquetFile:
     """A Parquet file as chunks of columns in their own types; kept on disk while it is read."""
+
+    damaged = False  # its texts are valid UTF-8, or it cannot be read
 
     def __init__(self, source: Source) -> None:
         self._copy = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the file; see close()
@@ -166,26 +179,42 @@ class ParquetFile:
             yield Chunk(list(batch.columns), start)
             start += batch.num_rows
 
+    def numbers(self, positions: Sequence[int]) -> list[int]:
+        """Row numbers, counted from 1."""
+        return [position + 1 for position in positions]
+
     def close(self) -> None:
         self._copy.close()
 
 
 class Rejoined(io.RawIOBase):
-    """The bytes that were read ahead, then the rest of the source; counts the double quotes in them."""
+    """The bytes that were read ahead, then the rest of the source, always as valid UTF-8.
+
+    Bytes that are none become U+FFFD, and `damaged` says so; double quotes are counted.
+    """
 
     def __init__(self, head: bytes, rest: Source) -> None:
         self._head, self._rest = head, rest
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
+        self._is_plain = True  # no character has begun that ends in the next block
         self.quotes = 0
+        self.damaged = False
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        wanted = BLOCK_BYTES if size is None or size < 0 else size
+        wanted = BLOCK_BYTES if size is None or size < 0 else max(1, size // GROWTH)
         block, self._head = self._head[:wanted], self._head[wanted:]
         block = block or read_fully(self._rest, wanted)
         self.quotes += block.count(b'"')
-        return block
+        if self._is_plain and block.isascii():
+            return block
+        text = self._decoder.decode(block, final=not block)
+        self._is_plain = not self._decoder.getstate()[0]
+        text, count = ESCAPED.subn(DAMAGE, text)
+        self.damaged |= count > 0
+        return text.encode() or (self.read(size) if block else b"")
 
 
 def read_fully(source: Source, size: int) -> bytes:

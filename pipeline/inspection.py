@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import timestamps
-from pipeline.datafile import Chunk, CsvFile, ParquetFile, Source, Unreadable, format_of
-from pipeline.errors import SHOWN_PROBLEMS, Problem
+from pipeline.datafile import DAMAGE, Chunk, CsvFile, ParquetFile, Source, Unreadable, format_of
+from pipeline.errors import Problem
 from pipeline.form import CSV, PARQUET, FileForm
 from pipeline.params import Attribute, DatasetSpec
 
@@ -127,7 +127,7 @@ class Inspection:
         if refusal is not None:
             self.findings.add(refusal)
             return None
-        cells = _CellCheck(self.expectation, self.census, name, file.numbers)
+        cells = _CellCheck(self.expectation, self.census, name, file)
         rows = sum(cells.chunk(chunk, skip_first=header and chunk.start == 0) for chunk in file.chunks())
         self._report_broken(file, name)
         self.findings.merge(cells.findings())
@@ -143,7 +143,7 @@ class Inspection:
             if refusal is not None:
                 self.findings.add(refusal)
                 return None
-            cells = _CellCheck(self.expectation, self.census, name, lambda places: [p + 1 for p in places])
+            cells = _CellCheck(self.expectation, self.census, name, file)
             rows = sum(cells.chunk(chunk) for chunk in file.chunks())
             self.findings.merge(cells.findings())
             return FileForm(key, size, rows, PARQUET, True, file.columns, file.types)
@@ -233,9 +233,9 @@ class _CellCheck:
         expectation: Expectation,
         census: Census,
         name: str,
-        numbers: Callable[[Sequence[int]], list[int]],
+        file: CsvFile | ParquetFile,
     ) -> None:
-        self._expectation, self._census, self._name, self._numbers = expectation, census, name, numbers
+        self._expectation, self._census, self._name, self._file = expectation, census, name, file
         self._faults: dict[tuple[str, str], _Fault] = {}
 
     def chunk(self, chunk: Chunk, skip_first: bool = False) -> int:
@@ -265,7 +265,7 @@ class _CellCheck:
         return found
 
     def _numbered(self, fault: _Fault) -> Iterator[tuple[int, str]]:
-        numbers = self._numbers([position for position, _ in fault.examples])
+        numbers = self._file.numbers([position for position, _ in fault.examples])
         yield from zip(numbers, (value for _, value in fault.examples), strict=True)
 
     def _column(
@@ -291,17 +291,12 @@ class _CellCheck:
     def _texts(
         self, attribute: Attribute, raw: pa.Array, positions: np.ndarray
     ) -> tuple[pa.Array, np.ndarray]:
-        if not pa.types.is_binary(raw.type):
-            return pc.cast(raw, pa.string()), np.ones(len(raw), dtype=bool)
-        try:
-            return pc.cast(raw, pa.string()), np.ones(len(raw), dtype=bool)
-        except pa.ArrowInvalid:
-            decoded = [_decoded(cell) for cell in raw.to_pylist()]
-        bad = np.array([text is None for text in decoded])
-        texts = pa.array([text or "" for text in decoded], pa.string())
-        shown = pa.array([repr(cell)[2:-1] for cell in raw.to_pylist()], pa.string())
+        texts = pc.cast(raw, pa.string())
+        if not self._file.damaged:
+            return texts, np.ones(len(raw), dtype=bool)
+        bad = pc.fill_null(pc.match_substring(texts, DAMAGE), False).to_numpy(zero_copy_only=False)
         self._report(
-            attribute.name, "the text is not UTF-8", "Save the file as UTF-8.", bad, positions, shown
+            attribute.name, "the text is not UTF-8", "Save the file as UTF-8.", bad, positions, texts
         )
         return texts, ~bad
 
@@ -420,13 +415,6 @@ def _moment(text: str | None, java_format: str) -> dt.datetime | None:
         return None
 
 
-def _decoded(cell: bytes | None) -> str | None:
-    try:
-        return (cell or b"").decode()
-    except UnicodeDecodeError:
-        return None
-
-
 def _number_remedy(attribute: Attribute) -> str:
     if attribute.type == "integer":
         return "Correct it, or make the attribute a float in params.json."
@@ -437,8 +425,3 @@ def _shown(value: Any) -> str:
     text = "empty" if value is None or value == "" else f'"{value}"'
     printable = "".join(c if c.isprintable() else "�" for c in text)
     return printable if len(printable) <= LONGEST_SHOWN else printable[: LONGEST_SHOWN - 1] + "…"
-
-
-def told(findings: Iterable[Problem]) -> list[Problem]:
-    """As many problems as a message tells."""
-    return list(findings)[:SHOWN_PROBLEMS]

@@ -20,7 +20,7 @@ import pandas as pd
 from pipeline.errors import BadInput, Problem
 from pipeline.frequency import Frequency
 from pipeline.params import load
-from pipeline.timestamps import DAY, PATTERNS, SECOND
+from pipeline.timestamps import DAY, PATTERNS, SECOND, directive
 
 SAMPLE_ROWS = 200_000  # enough to see rhythm and keys; the whole file is checked at upload
 ITEM_WORDS = (
@@ -73,7 +73,10 @@ def propose(source: str | Path | Iterable[str], name: str = "") -> Proposal:
 
 
 def _sample(lines: Iterable[str]) -> list[list[str]]:
-    rows = [row for row in itertools.islice(csv.reader(iter(lines)), SAMPLE_ROWS) if row]
+    try:
+        rows = [row for row in itertools.islice(csv.reader(iter(lines)), SAMPLE_ROWS) if row]
+    except csv.Error as error:
+        raise _unusable(f"it cannot be read as CSV ({error})", "Save it as CSV in UTF-8.") from error
     if not rows:
         raise _unusable("the file is empty", "Give one with rows of past demand.")
     if len(rows[0]) == 1 and re.search(r"[;\t|]", rows[0][0]):
@@ -96,7 +99,12 @@ class _Reader:
         width = len(rows[0])
         if not body:
             raise _unusable("there is nothing but a header", "Give one with rows.")
-        self.frame = pd.DataFrame([row for row in body if len(row) == width])
+        fitting = [row for row in body if len(row) == width]
+        if not fitting:
+            raise _unusable(
+                f"no row has the {width} cells of the first line", "Give every row the same columns."
+            )
+        self.frame = pd.DataFrame(fitting)
         self.columns = list(range(width))
         self.sampled = " in the first rows" if len(rows) == SAMPLE_ROWS else ""
         self.labels = self.header or [f"column {place + 1}" for place in range(width)]
@@ -125,7 +133,7 @@ class _Reader:
         if not good:
             raise self._no_time()
         time = self._best(good, TIME_WORDS)
-        form = SECOND if re.fullmatch(PATTERNS[SECOND], self.frame[time].iloc[0]) else DAY
+        form = max((SECOND, DAY), key=lambda each: self._share(time, re.compile(PATTERNS[each]).fullmatch))
         self.reasons.append(f"{self._label(time)} holds the times, in the form {form}.")
         return time, form
 
@@ -176,7 +184,7 @@ class _Reader:
         return item, [c for c in rest if c != item]
 
     def _frequency(self, time: int, keys: list[int], java_format: str) -> Frequency:
-        times = pd.to_datetime(self.frame[time], errors="coerce")
+        times = pd.to_datetime(self.frame[time], format=directive(java_format), errors="coerce")
         steps = times.groupby([self.frame[key] for key in keys]).transform(lambda t: t.sort_values().diff())
         seconds = steps.dt.total_seconds()
         typical = seconds[seconds > 0].median()
@@ -259,9 +267,9 @@ class _Reader:
             "PerformDelete": False,
         }
 
-    def _share(self, column: int, fits: Callable[[str], bool]) -> float:
+    def _share(self, column: int, fits: Callable[[str], object]) -> float:
         """The share of the column's cells that fit."""
-        return float(self.frame[column].map(fits).mean())
+        return float(self.frame[column].map(lambda cell: bool(fits(cell))).mean())
 
     def _word(self, column: int) -> str:
         return _plain(self.labels[column]).lower() if self.header else ""

@@ -97,7 +97,7 @@ class Draft:
     def _well_formed(self) -> Iterator[DraftDataset]:
         for path, raw in self.raw_datasets():
             attributes = _attributes(raw)
-            known = raw.get("Domain") in DOMAINS and raw.get("DatasetType") in domains.ROLE_OF_TYPE
+            known = _text(raw, "Domain") in DOMAINS and _text(raw, "DatasetType") in domains.ROLE_OF_TYPE
             if known and attributes is not None:
                 frequency = _frequency(raw.get("DataFrequency"))
                 yield DraftDataset(path, raw["DatasetType"], raw["Domain"], frequency, attributes)
@@ -106,6 +106,11 @@ class Draft:
 def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = parent.get(name)
     return found if isinstance(found, dict) else {}
+
+
+def _text(parent: Mapping[str, Any], name: str) -> str:
+    found = parent.get(name)
+    return found if isinstance(found, str) else ""
 
 
 def _strings(parent: Mapping[str, Any], name: str) -> list[str]:
@@ -143,9 +148,9 @@ def check(document: Mapping[str, Any]) -> list[Problem]:
 
 
 def _one_dataset_per_type(draft: Draft) -> Iterator[Problem]:
-    seen: dict[Any, str] = {}
+    seen: dict[str, str] = {}
     for path, raw in draft.raw_datasets():
-        kind = raw.get("DatasetType")
+        kind = _text(raw, "DatasetType")
         if kind in domains.ROLE_OF_TYPE and seen.setdefault(kind, path) != path:
             rule = f"{seen[kind]} is of this type already; there can be one dataset of each"
             yield Problem(f"{path}.DatasetType", shown(kind), rule, "Remove one, or correct its type.")
@@ -163,9 +168,9 @@ def _distinct_dataset_names(draft: Draft) -> Iterator[Problem]:
 
 
 def _one_domain(draft: Draft) -> Iterator[Problem]:
-    group = _object(draft.document, "DatasetGroup").get("Domain")
+    group = _text(_object(draft.document, "DatasetGroup"), "Domain")
     for path, raw in draft.raw_datasets():
-        own = raw.get("Domain")
+        own = _text(raw, "Domain")
         if own in DOMAINS and group in DOMAINS and own != group:
             rule = f"the dataset group's domain is {group}; all its datasets have to share it"
             yield Problem(f"{path}.Domain", shown(own), rule, "Use one domain everywhere.")

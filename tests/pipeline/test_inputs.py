@@ -6,7 +6,7 @@ import time
 import pandas as pd
 import pytest
 
-from pipeline import inputs, storage
+from pipeline import datafile, inputs, storage
 from pipeline.domains import METADATA, RELATED
 from pipeline.errors import BadInput, InputChanged
 from pipeline.fingerprint import fingerprint
@@ -141,13 +141,15 @@ BROKEN_ROWS = {
     "a number beyond all bounds": ("2024-01-01 01:00:00,1e999,a\n", "it has to be finite"),
     "no item": ("2024-01-01 01:00:00,1,\n", "row 2, column item_id is empty"),
     "a blank item": ("2024-01-01 01:00:00,1,  \n", "must not be empty"),
+    "text that is not UTF-8": (b"2024-01-01 01:00:00,1,caf\xe9\n", "the text is not UTF-8"),
+    "a broken row that is not UTF-8": (b"2024-01-01 01:00:00,1,caf\xe9,\xff\n", "row 2 is 4 cells"),
     "a lone quote": ('2024-01-01 01:00:00,1,"a\n' + ROW, "an odd number of double quotes"),
 }
 
 
 @pytest.mark.parametrize(("lines", "expected"), BROKEN_ROWS.values(), ids=BROKEN_ROWS.keys())
 def test_a_broken_row_is_named_with_its_column_and_value(put, refused, lines, expected):
-    put("train/a.csv", (ROW + lines).encode())
+    put("train/a.csv", ROW.encode() + (lines if isinstance(lines, bytes) else lines.encode()))
     told, total = refused()
     assert expected in told[0]
     assert told[0].startswith("train/a.csv")
@@ -179,6 +181,16 @@ def test_a_broken_file_is_refused_with_the_reason(put, refused, body, expected):
     put("train/a.csv", body)
     told, _ = refused()
     assert expected in told[0]
+
+
+def test_letters_of_all_alphabets_are_read_across_blocks(put, checked, hourly_csv, monkeypatch):
+    items = ("Zoë", "東京", "☃�", "naïve café")
+    put("train/a.csv", hourly_csv(12, items).encode())
+    for block_bytes in (64, 101, 1000):  # letters that take several bytes stand at the edges of blocks
+        monkeypatch.setattr(datafile, "BLOCK_BYTES", block_bytes)
+        monkeypatch.setattr(datafile, "HEAD_BYTES", 50)
+        form = checked()
+        assert (form.rows, form.items) == (48, 4)
 
 
 def test_row_numbers_count_the_header_blank_lines_and_broken_rows(put, refused):
