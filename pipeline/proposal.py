@@ -23,6 +23,7 @@ from pipeline.params import load
 from pipeline.timestamps import DAY, PATTERNS, SECOND, directive
 
 SAMPLE_ROWS = 200_000  # enough to see rhythm and keys; the whole file is checked at upload
+ROWS_TO_KNOW_A_COLUMN = 5_000
 ITEM_WORDS = (
     "item_id", "item", "id", "series", "series_id", "unique_id", "sku", "product", "product_id", "article",
     "store", "shop", "meter", "household", "client", "customer", "name", "key",
@@ -269,7 +270,8 @@ class _Reader:
 
     def _share(self, column: int, fits: Callable[[str], object]) -> float:
         """The share of the column's cells that fit."""
-        return float(self.frame[column].map(lambda cell: bool(fits(cell))).mean())
+        cells = self.frame[column].head(ROWS_TO_KNOW_A_COLUMN)
+        return float(cells.map(lambda cell: bool(fits(cell))).mean())
 
     def _word(self, column: int) -> str:
         return _plain(self.labels[column]).lower() if self.header else ""

@@ -1,4 +1,5 @@
 import datetime as dt
+import itertools
 import json
 
 import pytest
@@ -137,5 +138,6 @@ def test_real_files_pass_the_checks_with_what_is_proposed_for_them(
     assert found.params["Predictor"]["ForecastFrequency"] == expected[0]
     assert found.params["Predictor"].get("ForecastDimensions", []) == expected[1]
     configured = params.load(json.dumps(found.params).encode())
-    put("train/a.csv", (data_folder / name).read_bytes())
+    with (data_folder / name).open("rb") as file:
+        put("train/a.csv", b"".join(itertools.islice(file, 50_000)))
     assert inputs.check(s3, workload, configured, inputs.take_stock(s3, workload, configured)).items > 0
