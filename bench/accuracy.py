@@ -31,9 +31,8 @@ def main() -> None:
     arguments = _arguments()
     folder = Path(os.environ["FORECAST_DATA"]) / "amazon"
     cases = json.loads((folder / "cases.json").read_text())
-    print(
-        f"{'case':26}{'ours':>9}{'Amazon':>9}{'ratio':>8}{'naive':>9}{'cover':>7}{'wall s':>8}{'CPU s':>8}  mixture"
-    )
+    heads = ("ours", "Amazon", "ratio", "naive", "cover", "wall s", "CPU s")
+    print(f"{'case':26}" + "".join(f"{head:>9}" for head in heads) + "  mixture")
     ratios, covered = [], []
     for case in cases:
         if arguments.case and case["name"] not in arguments.case:
@@ -51,9 +50,7 @@ def main() -> None:
             + f"{row['wall']:9.1f}{row['cpu']:9.1f}  {row['mixture']}",
             flush=True,
         )
-    print(
-        f"geometric mean of ratios {np.exp(np.mean(np.log(ratios))):.3f}, mean coverage {np.mean(covered):.3f}"
-    )
+    print(f"geometric mean of ratios {np.exp(np.mean(np.log(ratios))):.3f}, coverage {np.mean(covered):.3f}")
 
 
 def _arguments() -> argparse.Namespace:

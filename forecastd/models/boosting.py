@@ -64,7 +64,7 @@ class Boosting(Algorithm):
         seen = history.last_steps(LONGEST[history.frequency.unit])
         self.linear.fit(seen, seed, threads)
         self.features = sorted(seen.features)
-        self.yearly = _year_steps(seen) + 2 * seen.horizon < seen.length
+        self.yearly = calendar.year_steps(seen.frequency) + 2 * seen.horizon < seen.length
         rows = _Rows(seen, self)
         series, origins, ahead = rows.sample(np.random.default_rng(seed))
         if len(series) < LEAST_ROWS:
@@ -120,13 +120,6 @@ def _train(inputs: np.ndarray, targets: np.ndarray, quantile: float, seed: int) 
     return lightgbm.train(settings, lightgbm.Dataset(inputs, targets), num_boost_round=TREES)
 
 
-def _year_steps(history: History) -> int:
-    """A year in steps, in whole weeks where days are told apart, so that weekdays fall on weekdays."""
-    frequency = history.frequency
-    week = round(10080 / frequency.minutes) if frequency.unit in ("min", "H", "D") else 1
-    return round(frequency.steps_per_year / max(week, 1)) * max(week, 1)
-
-
 class _Rows:
     """Makes the inputs and targets of any (series, origin, step ahead)."""
 
@@ -135,7 +128,7 @@ class _Rows:
         self.model = model
         season = 2 * max(history.frequency.seasonality, 4)
         self.context = max(model.linear.weights.shape[0] - 1, min(season, history.length // 2), 1)
-        self.year = _year_steps(history) if model.yearly else 0
+        self.year = calendar.year_steps(history.frequency) if model.yearly else 0
         self.total = np.cumsum(np.pad(history.filled, ((0, 0), (1, 0))), axis=1)
         self.phases = list(calendar.columns(history.times, history.frequency).values())
         since, until = calendar.days_to_holidays(history.times, history.holiday_country)

@@ -5,8 +5,6 @@ All times are taken as local time in the one country of the predictor.
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
@@ -25,6 +23,12 @@ def day_phase(times: pd.DatetimeIndex) -> np.ndarray:
 def week_of_year(times: pd.DatetimeIndex) -> np.ndarray:
     """The running week of the year, 0 to 52, that always starts on January 1."""
     return np.asarray((times.dayofyear - 1) // 7, int)
+
+
+def year_steps(frequency: Frequency) -> int:
+    """A year in steps, in whole weeks where days are told apart, so that weekdays fall on weekdays."""
+    week = round(10080 / frequency.minutes) if frequency.unit in ("min", "H", "D") else 1
+    return round(frequency.steps_per_year / max(week, 1)) * max(week, 1)
 
 
 def columns(times: pd.DatetimeIndex, frequency: Frequency) -> dict[str, np.ndarray]:
@@ -56,8 +60,8 @@ def holidays_by_date(country: str, first_year: int, last_year: int) -> dict[pd.T
 
 
 def _plain(name: str) -> str:
-    """One name for a holiday and the day off in its place."""
-    return re.sub(r"\s*\(.*?\)", "", name.split(";")[0]).strip()
+    """The first name where several holidays share a day; a day off in a holiday's place keeps its own name."""
+    return name.split(";")[0].strip()
 
 
 def holiday_names(times: pd.DatetimeIndex, frequency: Frequency, country: str | None) -> np.ndarray:

@@ -29,7 +29,7 @@ PENALTY = {
     "phase": 1.0,
     "fine": 6.0,
     "year": 1.0,
-    "holiday": 2.0,
+    "holiday": 0.5,
     "related": 2.0,
 }
 SMOOTHING = (0.03, 0.15, 0.5)  # of the residual

@@ -18,7 +18,7 @@ import pandas as pd
 
 from forecastd.errors import JobFailed
 from forecastd.models import candidates, quantiles
-from forecastd.models.backtest import Backtest, selection_windows
+from forecastd.models.backtest import Backtest, selection_windows, yearly_windows
 from forecastd.models.ensemble import Mixture, choose, equal_shares, scaled_loss
 from forecastd.models.fallback import completed, has_enough
 from forecastd.models.history import History
@@ -72,8 +72,9 @@ def train(
     chosen = _checked_hyperparameters(request)
     evaluated = _evaluated_windows(panel, request)
     selecting = selection_windows(panel, request.horizon_steps, evaluated) if _is_auto(request) else []
+    yearly = yearly_windows(panel, request.horizon_steps, evaluated) if _is_auto(request) else []
     backtest = Backtest(
-        panel, request.horizon_steps, evaluated, selecting, chosen, request.seed, request.threads
+        panel, request.horizon_steps, evaluated, selecting, yearly, chosen, request.seed, request.threads
     )
     clock = Progress(progress, request.time_limit_s)
     skipped = _run(backtest, request, clock)
@@ -261,7 +262,11 @@ def _report(
             _candidate_report(backtest, name, mixture.weights.get(name, 0.0), clock) for name in names
         ],
         "skipped": [{"algorithm": name, "reason": _skip_reason(request)} for name in skipped],
-        "windows": {"evaluated": len(backtest.evaluated), "selection": len(backtest.selecting)},
+        "windows": {
+            "evaluated": len(backtest.evaluated),
+            "selection": len(backtest.selecting),
+            "year earlier": len(backtest.yearly),
+        },
         "width": mixture.width,
         "series": backtest.panel.size,
         "steps": backtest.panel.length,

@@ -28,11 +28,14 @@ METHODS = ("zero", "nan", "value", *_STATISTICS)
 _CHUNK = 1 << 16  # gaps worked on at a time; bounds memory
 
 
-def fill(values: np.ndarray, missing: np.ndarray, method: str, value: str | None = None) -> None:
+def fill(
+    values: np.ndarray, known: np.ndarray, missing: np.ndarray, method: str, value: str | None = None
+) -> None:
     """Fill ``values[missing]`` in place.
 
     Args:
         values: [N, T], NaN where nothing is known.
+        known: Which cells are the series' own values, not filled in, bool [N, T].
         missing: Which cells to fill, bool [N, T]; the other NaN cells stay.
         method: One of ``METHODS``; ``nan`` leaves the cells missing.
         value: The number, as a string, that method ``value`` fills in.
@@ -45,7 +48,7 @@ def fill(values: np.ndarray, missing: np.ndarray, method: str, value: str | None
     if method in ("zero", "value"):
         values[missing] = 0.0 if method == "zero" else _number(value)
     elif method in _STATISTICS:
-        _fill_from_the_past(values, missing, method)
+        _fill_from_the_past(values, known, missing, method)
     else:
         raise JobFailed(f"Filling method {method!r} is unknown: give one of {', '.join(METHODS)}.")
 
@@ -59,9 +62,8 @@ def _number(value: str | None) -> float:
         ) from None
 
 
-def _fill_from_the_past(values: np.ndarray, missing: np.ndarray, method: str) -> None:
+def _fill_from_the_past(values: np.ndarray, known: np.ndarray, missing: np.ndarray, method: str) -> None:
     """One statistic for each gap, of the values known before it in its own row."""
-    known = ~np.isnan(values)
     flat = values[known]
     before = np.cumsum(known, axis=1)  # [N, T] known values up to and with this column
     first_of_row = np.concatenate([[0], np.cumsum(before[:, -1])[:-1]])
@@ -116,4 +118,4 @@ def fill_series(values: np.ndarray, rules: Mapping[str, str], global_steps: int)
     }
     for name, area in areas.items():
         if name in rules:
-            fill(values, area, rules[name], rules.get(f"{name}_value"))
+            fill(values, known, area, rules[name], rules.get(f"{name}_value"))

@@ -18,7 +18,7 @@ from forecastd.series import filling as filling_rules
 from forecastd.series.frequency import Boundary, Frequency
 
 AGGREGATIONS = ("sum", "avg", "first", "min", "max")
-LARGEST_PANEL = 400_000_000  # cells; 3.2 GB of float64, beyond which one machine's memory is at risk
+LARGEST_PANEL = 200_000_000  # cells; 1.6 GB of float64, and a few times that while models work on it
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from forecastd.series.metrics import (
+    Metrics,
+    chosen_metric,
+    mape,
+    mase,
+    summary,
+    weighted_quantile_loss,
+    window_metrics,
+)
+
+ACTUAL = np.array([[10.0, 12.0, 8.0], [0.0, 2.0, 4.0]])
+LOW, MIDDLE, HIGH = ACTUAL * 0.5 + 1, ACTUAL + 1.0, ACTUAL * 1.5
+QUANTILES = (0.1, 0.5, 0.9)
+
+
+def by_hand(actual: np.ndarray, forecast: np.ndarray, quantile: float) -> float:
+    """The quantile loss written as one case distinction per pair."""
+    total = 0.0
+    for y, q in zip(actual.ravel(), forecast.ravel(), strict=True):
+        total += 2 * (quantile * (y - q) if y >= q else (1 - quantile) * (q - y))
+    return total / sum(abs(y) for y in actual.ravel())
+
+
+@pytest.mark.parametrize("quantile", QUANTILES)
+def test_the_weighted_quantile_loss_is_the_one_computed_pair_by_pair(quantile: float) -> None:
+    assert weighted_quantile_loss(ACTUAL, LOW, quantile) == pytest.approx(by_hand(ACTUAL, LOW, quantile))
+
+
+def test_the_median_loss_is_the_weighted_absolute_percentage_error() -> None:
+    metrics = window_metrics(ACTUAL, MIDDLE[..., None], MIDDLE, (0.5,))
+    assert metrics.weighted_quantile_loss[0.5] == pytest.approx(metrics.wape) == pytest.approx(6 / 36)
+
+
+def test_rmse_mape_and_mase_follow_their_formulas() -> None:
+    metrics = window_metrics(ACTUAL, np.stack([LOW, MIDDLE, HIGH], -1), MIDDLE, QUANTILES)
+    assert metrics.rmse == pytest.approx(1.0)
+    assert metrics.mape == pytest.approx((1 / 10 + 1 / 12 + 1 / 8 + 0 + 1 / 2 + 1 / 4) / 6)
+    assert metrics.mase == pytest.approx(1.0 / ((2 + 4 + 2 + 2) / 4))
+    assert metrics.average_wql == pytest.approx(np.mean(list(metrics.weighted_quantile_loss.values())))
+
+
+def test_without_any_amount_the_losses_are_not_normalised() -> None:
+    zeros = np.zeros((1, 4))
+    metrics = window_metrics(zeros, zeros[..., None] + 2, zeros + 2, (0.9,))
+    assert metrics.weighted_quantile_loss[0.9] == pytest.approx(2 * 0.1 * 8)
+    assert metrics.wape == pytest.approx(8)
+    assert mape(zeros, zeros + 2) == 0
+    assert mase(zeros, zeros + 2) == 0
+
+
+def test_items_with_a_missing_value_in_the_window_are_not_evaluated() -> None:
+    actual = np.vstack([ACTUAL, [np.nan, 1, 1]])
+    mean = np.vstack([MIDDLE, [900, 900, 900]])
+    assert window_metrics(actual, mean[..., None], mean, (0.5,)) == window_metrics(
+        ACTUAL, MIDDLE[..., None], MIDDLE, (0.5,)
+    )
+
+
+def test_the_summary_is_the_plain_mean_of_the_windows() -> None:
+    one = Metrics({0.5: 0.1}, 0.1, 0.2, 3.0, 1.0, 0.5)
+    two = Metrics({0.5: 0.3}, 0.3, 0.4, 5.0, 2.0, 0.7)
+    assert summary([one, two]) == Metrics({0.5: 0.2}, 0.2, pytest.approx(0.3), 4.0, 1.5, pytest.approx(0.6))
+    with pytest.raises(ValueError, match="no backtest window"):
+        summary([])
+
+
+def test_a_metric_is_found_by_amazons_name() -> None:
+    metrics = Metrics({}, None, 0.2, 3.0, 1.0, 0.5)
+    assert chosen_metric(metrics, "RMSE") == 3.0
+    assert chosen_metric(metrics, "AverageWeightedQuantileLoss") == 0.2
