@@ -1,0 +1,103 @@
+"""What is installed on a Prefect server: the deployment, its trigger, the block and the recovery."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL
+
+from blocks.__main__ import main as save_blocks
+from blocks.recovery import FLOW, LOST, RETRY
+from bridge.event import NAME, merge
+from bridge.notification import StoredObject
+from flows.forecast import forecast_workload
+from tests.flows.conftest import ROOT
+
+(UPLOAD,) = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+(TRIGGER,) = UPLOAD["triggers"]
+ENVIRONMENT = {
+    "FORECAST_BUCKET": "demand",
+    "FORECAST_ROLE_ARN": "arn:aws:iam::000000000000:role/forecast",
+    "AWS_REGION": "us-east-1",
+}
+
+
+def command(*arguments: str, cwd: Any = ROOT) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=cwd,
+        env={**os.environ, **ENVIRONMENT, "PREFECT_API_URL": str(PREFECT_API_URL.value())},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(prefect_server: None) -> dict[str, Any]:
+    """The deployment, the automations and the block, installed without a question, the last two twice."""
+    command("prefect", "--no-prompt", "work-pool", "create", "forecast", "--type", "process", "--overwrite")
+    command("blocks")
+    command("prefect", "--no-prompt", "deploy", "--all")
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in ENVIRONMENT.items():
+            patched.setenv(name, value)
+        save_blocks()
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name("forecast/upload")
+        automations = client.request("POST", "/automations/filter", json={}).json()
+        block = client.read_block_document_by_name("default", "installation")
+    return {"deployment": deployment, "automations": automations, "block": block}
+
+
+def test_installing_twice_leaves_one_of_each(installed: dict[str, Any]) -> None:
+    names = sorted(automation["name"] for automation in installed["automations"])
+    assert names == sorted([LOST, RETRY, TRIGGER["name"]])
+    assert installed["block"].data["bucket"] == "demand"
+
+
+def test_the_installed_trigger_matches_every_role_and_no_empty_bucket(installed: dict[str, Any]) -> None:
+    (automation,) = [a for a in installed["automations"] if a["name"] == TRIGGER["name"]]
+    match = automation["trigger"]["match"]
+    assert match == {"prefect.resource.id": "s3://*", "s3.role": ["train", "related", "metadata", "params"]}
+    assert all(match.values())
+
+
+def test_the_installed_deployment_finds_its_code_here(installed: dict[str, Any]) -> None:
+    deployment = installed["deployment"]
+    assert deployment.entrypoint == "flows.forecast.forecast_workload"
+    (step,) = deployment.pull_steps
+    assert step == {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}
+
+
+def test_nothing_in_the_deployment_depends_on_the_environment() -> None:
+    assert "{{ $" not in (ROOT / "prefect.yaml").read_text()
+
+
+def test_the_trigger_answers_the_bridges_event() -> None:
+    (upload,) = merge([StoredObject("demand", "shop/train/a.csv", "e", None, 1, "2026-01-01T00:00:00Z")])
+    event = upload.event()
+    assert TRIGGER["expect"] == [NAME]
+    assert set(TRIGGER["match"]) <= set(event["resource"])
+    assert event["resource"]["s3.role"] in TRIGGER["match"]["s3.role"]
+    for name, template in TRIGGER["parameters"].items():
+        assert template == f"{{{{ event.payload.{name} }}}}"
+        assert name in event["payload"]
+    json.dumps(event)
+
+
+def test_the_parameters_are_the_flows() -> None:
+    known = set(forecast_workload.parameters.properties)
+    assert set(TRIGGER["parameters"]) | set(UPLOAD["parameters"]) <= known
+
+
+def test_recovery_is_about_this_flow() -> None:
+    assert forecast_workload.name == FLOW

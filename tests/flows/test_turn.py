@@ -1,0 +1,53 @@
+"""One run per workload at a time."""
+
+import contextvars
+import threading
+import time
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+
+from flows import turn as turns
+from flows.turn import limit_name, turn
+
+
+@flow(name="forecast-turn", validate_parameters=False)
+def takes_turn(label: str, log: list, seconds: float = 0.0) -> None:
+    with turn(label):
+        log.append("in")
+        time.sleep(seconds)
+        log.append("out")
+
+
+def test_two_runs_of_one_workload_follow_each_other(prefect_server: None) -> None:
+    log: list[str] = []
+    runs = [  # in a copy of the context, which says where the Prefect server is
+        threading.Thread(target=contextvars.copy_context().run, args=(takes_turn, "shop", log, 0.3))
+        for _ in range(2)
+    ]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(60)
+    assert log == ["in", "out", "in", "out"]
+
+
+def test_a_slot_that_nobody_holds_is_freed(prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "LOOK_AFTER_S", 0.5)
+    log: list[str] = []
+    takes_turn("lost", log)
+    with get_client(sync_client=True) as client:
+        taken = GlobalConcurrencyLimitUpdate(active_slots=1)
+        client.update_global_concurrency_limit(limit_name("lost"), taken)
+    takes_turn("lost", log)
+    assert log == ["in", "out"] * 2
+
+
+def test_names_are_what_prefect_allows_and_differ() -> None:
+    labels = ["b/a b", "b/a-b", "b/ä%&><", "b/" + "x" * 200]
+    names = [limit_name(label) for label in labels]
+    assert not any(set(name) & set("/%&><") for name in names)
+    assert len(set(names)) == len(labels)
+    assert max(map(len, names)) < 120
