@@ -101,6 +101,9 @@ def main() -> int:
     except (SettingsError, stack.StackError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. What was started runs on: make status, make down.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def _run(settings: Settings, upload: Upload, screen: Screen) -> int:
         raise DemoFailed(f"The run ended as {run.state_name}: {run.message}")
     _show(settings, upload, view, run, since, screen)
     screen.say(f"\nDone in {time.monotonic() - began:.0f} s after the upload.")
-    _next(settings, screen)
+    _next(settings, upload, screen)
     return 0
 
 
@@ -340,12 +340,12 @@ def first_lines(source: Any, count: int) -> list[str]:
     return [line for line in lines if line]
 
 
-def _next(settings: Settings, screen: Screen) -> None:
+def _next(settings: Settings, upload: Upload, screen: Screen) -> None:
     env = settings.folder / "env"
     shown = env.relative_to(ROOT) if env.is_relative_to(ROOT) else env
     screen.title("What next")
     screen.say("  your own data     make demo DATA=my.csv")
-    screen.say(f"  more of the same  source {shown}; aws s3 cp more.csv s3://{BUCKET}/train/")
+    screen.say(f"  more of the same  source {shown}; aws s3 cp more.csv s3://{BUCKET}/{upload.folder}train/")
     screen.say("  which parts run   make status")
     screen.say("  stop              make down   (objects and trained models stay)")
     if not shutil.which("aws"):
