@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.resources import remove
-from tasks.exhibit import ProgressBar
 from tasks.job import Job
+from tasks.log import logger
 from tasks.step import step
 
 
@@ -14,4 +14,5 @@ def delete_forecast(job: Job, made: Mapping[str, Any]) -> None:
     """Delete this run's export job and forecast, as far as they exist; the exported files stay."""
     for kind in ("export_job", "forecast"):
         if made.get(kind):
-            remove(job.forecast, made[kind], ProgressBar(f"Deletion of the {kind.replace('_', ' ')}"))
+            remove(job.forecast, made[kind])
+            logger().info("Deleted %s", made[kind])

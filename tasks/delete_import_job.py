@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.resources import remove
-from tasks.exhibit import ProgressBar
 from tasks.job import Job
+from tasks.log import logger
 from tasks.step import step
 
 
@@ -13,4 +13,5 @@ from tasks.step import step
 def delete_import_job(job: Job, made: Mapping[str, Any]) -> None:
     """Delete this run's import jobs, as far as they exist."""
     for arn in made.get("import_jobs", ()):
-        remove(job.forecast, arn, ProgressBar("Deletion of an import job"))
+        remove(job.forecast, arn)
+        logger().info("Deleted %s", arn)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.resources import remove
-from tasks.exhibit import ProgressBar
 from tasks.job import Job
+from tasks.log import logger
 from tasks.step import step
 
 
@@ -13,4 +13,5 @@ from tasks.step import step
 def delete_predictor(job: Job, made: Mapping[str, Any]) -> None:
     """Delete this run's predictor, if it exists."""
     if made.get("predictor"):
-        remove(job.forecast, made["predictor"], ProgressBar("Deletion of the predictor"))
+        remove(job.forecast, made["predictor"])
+        logger().info("Deleted %s", made["predictor"])
