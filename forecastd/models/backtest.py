@@ -5,8 +5,8 @@
 
     e: evaluated windows    s: windows before them, for selection    y: the same time of the year before
 
-A candidate that learns is fitted anew before each evaluated window, and once before the oldest window of each
-other group. The mixture that is measured on window e0 is chosen on the windows before it alone.
+A candidate that learns is fitted anew before each evaluated window, and once before the oldest window of
+each other group. The mixture that is measured on window e0 is chosen on the windows before it alone.
 """
 
 from __future__ import annotations

@@ -23,10 +23,11 @@ from forecastd.models.linear import Linear, level_and_spread
 from forecastd.models.quantiles import GRID, at
 
 LEARNT = np.array([0.1, 0.5, 0.9])  # quantiles with a model each; the others are read off between and beyond
-MOST_ROWS = 150_000
+MOST_ROWS = 100_000
 LEAST_ROWS = 200
-MOST_ORIGINS = 300  # distinct ones of many series,
-LARGEST_ORIGIN_TABLE = 3000  # more of few series: series × origins
+MOST_ORIGINS = 3000  # distinct ones, of few series
+LEAST_ORIGINS = 12  # of however many series
+LARGEST_ORIGIN_TABLE = 150_000  # series × origins, between the two
 LAGS = 3  # newest known cycles of each rhythm
 TREES = 120
 LEAF = 50  # rows, at least; fewer where there are few in all
@@ -138,7 +139,7 @@ class _Rows:
         """Series, origins and steps ahead of the training rows: all of them, or an even random draw."""
         history = self.history
         first, last = min(self.context, history.length // 2), history.length - 1
-        most = max(MOST_ORIGINS, LARGEST_ORIGIN_TABLE // history.size)
+        most = int(np.clip(LARGEST_ORIGIN_TABLE // history.size, LEAST_ORIGINS, MOST_ORIGINS))
         count = min(most, last + 1 - max(first, 1))
         origins = np.unique(np.linspace(max(first, 1), last, max(count, 1)).astype(int))
         everything = history.size * len(origins) * history.horizon

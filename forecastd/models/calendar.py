@@ -60,7 +60,7 @@ def holidays_by_date(country: str, first_year: int, last_year: int) -> dict[pd.T
 
 
 def _plain(name: str) -> str:
-    """The first name where several holidays share a day; a day off in a holiday's place keeps its own name."""
+    """The first name where several holidays share a day; a day off in its place keeps its own name."""
     return name.split(";")[0].strip()
 
 

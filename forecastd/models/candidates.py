@@ -47,10 +47,21 @@ AUTO_PREDICTOR_CANDIDATES = (
     "Boosting",
 )
 
+FOR_FEW_SERIES = ("Theta", "ETS")
+FEW_SERIES = 30
+
 
 def make(name: str, chosen: Hyperparameters | None = None) -> Algorithm:
     """A new, unfitted algorithm."""
     return _MAKERS[name]({k: v for k, v in (chosen or {}).items() if k in own_names(name)})
+
+
+def for_auto_predictor(panel: Panel) -> tuple[str, ...]:
+    """What AutoPredictor tries on a panel: everything, but methods of one series only on few and slow
+    series.
+    """
+    few = panel.size <= FEW_SERIES and panel.frequency.unit in ("D", "M", "Y")
+    return (*AUTO_PREDICTOR_CANDIDATES, *(FOR_FEW_SERIES if few else ()))
 
 
 def own_names(name: str) -> set[str]:

@@ -15,7 +15,10 @@ import numpy as np
 from forecastd.models.quantiles import GRID, MEDIAN, pinball
 
 ROUNDS = 25
-WIDTHS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)  # tried on the distances from the median
+LEAST_WEIGHT = 0.01  # what weighs less is not worth its time
+FEW_POINTS = 100  # selection points at which half of the choice is left to equal shares
+CLOSE = 1.15  # times the least loss: candidates that may well be as good as the best
+WIDTHS = (0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)  # tried on the distances from the median
 CAUTION = 0.02  # a width's loss counts this much more for each unit of its squared logarithm
 CORE = (GRID > 0.05) & (GRID < 0.95)  # the far tails say little on short windows
 
@@ -39,7 +42,7 @@ def equal_shares(names: Sequence[str]) -> Mixture:
 
 def choose(actual: np.ndarray, forecasts: Mapping[str, np.ndarray], scale: np.ndarray) -> Mixture:
     """The mixture that does best on the selection windows; arguments as of ``greedy_weights``."""
-    weights = greedy_weights(actual, forecasts, scale)
+    weights = cautious(greedy_weights(actual, forecasts, scale), actual, forecasts, scale)
     return Mixture(weights, calibrated_width(actual, combine(forecasts, weights), scale))
 
 
@@ -86,6 +89,22 @@ def greedy_weights(
         total = total + forecasts[names[best]]
     kept = chosen[: int(np.argmin(history)) + 1]
     return {name: kept.count(name) / len(kept) for name in names if name in kept}
+
+
+def cautious(
+    weights: Mapping[str, float], actual: np.ndarray, forecasts: Mapping[str, np.ndarray], scale: np.ndarray
+) -> dict[str, float]:
+    """The weights, drawn towards equal shares of all good candidates the fewer points there were to
+    choose on.
+    """
+    losses = {name: scaled_loss(actual, forecast, scale) for name, forecast in forecasts.items()}
+    close = [name for name in sorted(losses) if losses[name] <= CLOSE * min(losses.values())]
+    share = FEW_POINTS / (FEW_POINTS + np.isfinite(actual).sum())
+    drawn = {
+        name: (1 - share) * weights.get(name, 0.0) + share * (name in close) / len(close) for name in losses
+    }
+    kept = {name: float(weight) for name, weight in sorted(drawn.items()) if weight > LEAST_WEIGHT}
+    return {name: weight / sum(kept.values()) for name, weight in kept.items()}
 
 
 def combine(forecasts: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:

@@ -26,7 +26,7 @@ CONTEXT = {
     "Y": 12,
 }  # steps: two weeks, 12 weeks, 2 and 3 years
 PENALTIES = 10.0 ** np.arange(-4, 4)  # times the number of rows
-LARGEST_CELLS = 30_000_000  # float32 cells of inputs and outputs together; 120 MB
+LARGEST_CELLS = 12_000_000  # float32 cells of inputs and outputs together; 48 MB, and as many again at work
 MOST_ROWS = 60_000
 MOST_MISSING = 0.3  # share of a window that may be bridged gaps
 HELD_BACK = 0.2  # share of the origins, the newest

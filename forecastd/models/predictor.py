@@ -14,6 +14,7 @@ import pandas as pd
 from forecastd.errors import JobFailed
 from forecastd.models import archive, candidates, quantiles
 from forecastd.models.algorithm import Algorithm
+from forecastd.models.cores import single_threaded_algebra
 from forecastd.models.ensemble import Mixture
 from forecastd.models.fallback import completed, has_enough
 from forecastd.models.history import History
@@ -80,7 +81,8 @@ class Predictor:
             N × H rows sorted by key and time: key columns, ``timestamp``, ``p10`` and so on in ascending
             order, then ``mean``. ``attrs["methods"]`` counts how many series got which kind of forecast.
         """
-        grid, labels = self.grid_forecast(panel, progress)
+        with single_threaded_algebra():
+            grid, labels = self.grid_forecast(panel, progress)
         table = forecast_table(panel.keys, panel.future_times(self.horizon), grid, quantiles, want_mean)
         table.attrs["methods"] = {str(label): labels.count(label) for label in dict.fromkeys(labels)}
         return table

@@ -19,6 +19,7 @@ import pandas as pd
 from forecastd.errors import JobFailed
 from forecastd.models import candidates, quantiles
 from forecastd.models.backtest import Backtest, selection_windows, yearly_windows
+from forecastd.models.cores import single_threaded_algebra
 from forecastd.models.ensemble import Mixture, choose, equal_shares, scaled_loss
 from forecastd.models.fallback import completed, has_enough
 from forecastd.models.history import History
@@ -69,6 +70,13 @@ def train(
     Raises:
         JobFailed: The request cannot be served with this data; the sentence says what to change.
     """
+    with single_threaded_algebra():
+        return _train(panel, request, progress)
+
+
+def _train(
+    panel: Panel, request: TrainingRequest, progress: Callable[[float, float | None], None]
+) -> Predictor:
     chosen = _checked_hyperparameters(request)
     evaluated = _evaluated_windows(panel, request)
     selecting = selection_windows(panel, request.horizon_steps, evaluated) if _is_auto(request) else []
@@ -121,15 +129,15 @@ def _evaluated_windows(panel: Panel, request: TrainingRequest) -> list[Window]:
     return windows
 
 
-def _candidates(request: TrainingRequest) -> Sequence[str]:
+def _candidates(panel: Panel, request: TrainingRequest) -> Sequence[str]:
     if _is_auto(request):
-        return candidates.AUTO_PREDICTOR_CANDIDATES
+        return candidates.for_auto_predictor(panel)
     return AUTO_ML_CANDIDATES if request.method == AUTO_ML else (request.method,)
 
 
 def _run(backtest: Backtest, request: TrainingRequest, clock: Progress) -> list[str]:
     """Backtest the candidates, cheap ones first; returns those that the time limit left out."""
-    names = list(_candidates(request))
+    names = list(_candidates(backtest.panel, request))
     windows = len(backtest.windows)
     for name in names:
         clock.plan([(name, candidates.guess_s(name, backtest.panel))] * (windows + 1))

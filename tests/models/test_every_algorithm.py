@@ -10,6 +10,7 @@ import pytest
 from forecastd.models import candidates
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.history import History
+from forecastd.models.per_series import PerSeries
 from forecastd.models.quantiles import GRID, MEDIAN
 from forecastd.series.algorithms import AUTO_ML_CANDIDATES
 from forecastd.series.frequency import Frequency
@@ -94,8 +95,11 @@ def test_a_forecast_stays_near_what_was_seen(name: str) -> None:
 def test_fitted_again_and_stored_it_forecasts_the_same_on_any_number_of_threads(name: str) -> None:
     again = candidates.make(name)
     again.restore(fitted(name, HISTORY).state())
-    some = replace(HISTORY, values=HISTORY.values[:6], static=HISTORY.static[:6])
-    np.testing.assert_allclose(again.forecast(some, threads=1), trained(name)[1][:6], rtol=1e-6)
+    count = (
+        6 if isinstance(again, PerSeries) else HISTORY.size
+    )  # each on its own: some are enough, and quicker
+    some = replace(HISTORY, values=HISTORY.values[:count], static=HISTORY.static[:count])
+    np.testing.assert_allclose(again.forecast(some, threads=1), trained(name)[1][:count], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", candidates.NAMES)
@@ -124,4 +128,4 @@ def test_the_algorithms_see_nothing_beyond_the_origin(name: str) -> None:
 
 def test_what_the_api_offers_is_in_the_catalogue() -> None:
     assert set(AUTO_ML_CANDIDATES) <= set(candidates.NAMES)
-    assert set(candidates.AUTO_PREDICTOR_CANDIDATES) <= set(candidates.NAMES)
+    assert {*candidates.AUTO_PREDICTOR_CANDIDATES, *candidates.FOR_FEW_SERIES} <= set(candidates.NAMES)
