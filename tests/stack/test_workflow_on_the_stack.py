@@ -99,15 +99,16 @@ def test_a_broken_row_fails_before_anything_is_made_and_the_forecast_stays(
 ) -> None:
     before = stack.manifest("shop/")
     bad = daily().decode().replace("2026-01-05,", "2026-13-05,", 1).encode()
-    runs = stack.upload("shop/train/bad.csv", bad, "shop/")
+    try:
+        runs = stack.upload("shop/train/bad.csv", bad, "shop/")
+        assert "shop/train/bad.csv" in stack.keys("shop/train/")
+    finally:
+        stack.client("s3").delete_object(Bucket=BUCKET, Key="shop/train/bad.csv")
     assert [run.state for run in runs] == ["FAILED"]
-    assert "train/bad.csv" in runs[0].message
-    assert "6" in runs[0].message  # the line: header, then 1 January …
+    assert "train/bad.csv, row 6, column timestamp" in runs[0].message  # the header is row 1
     assert stack.manifest("shop/") == before
-    assert "shop/train/bad.csv" in stack.keys("shop/train/")
     mail = until(lambda: [m for m in stack.mails() if "bad.csv" in m], "the message", 15)[-1]
     assert "Check-Input" in mail
-    stack.client("s3").delete_object(Bucket=BUCKET, Key="shop/train/bad.csv")
 
 
 def test_a_wrong_configuration_fails_with_all_problems_and_the_forecast_stays(
@@ -164,13 +165,45 @@ def test_perform_delete_removes_what_this_run_made_and_nothing_else(
     assert len(stack.forecast("tidy/")) == 3 * 7 * 3 + 1
 
 
-def test_a_model_that_cannot_be_trained_fails_with_the_reason(stack: Stack) -> None:
+def test_a_horizon_that_the_data_cannot_carry_is_refused_before_anything_is_made(stack: Stack) -> None:
     short = params()
     short["Predictor"]["ForecastHorizon"] = 60
     runs = stack.workload("short/", short, daily(days=40))
     assert runs[-1].state == "FAILED"
-    assert "60" in runs[-1].message or "horizon" in runs[-1].message.lower()
+    assert "Predictor.ForecastHorizon is 60" in runs[-1].message
     assert stack.manifest("short/") is None
+
+
+def test_a_model_that_the_service_does_not_offer_fails_and_the_forecast_stays(
+    stack: Stack, shop: dict[str, Any]
+) -> None:
+    before = stack.manifest("shop/")
+    wrong = params()
+    wrong["Predictor"]["AlgorithmArn"] = "arn:aws:forecast:::algorithm/CNN-QR"
+    runs = stack.upload("shop/params.json", wrong, "shop/")
+    assert [run.state for run in runs] == ["FAILED"]
+    assert runs[0].message.startswith("Create-Predictor: ")
+    assert "CNN-QR" in runs[0].message
+    assert stack.manifest("shop/") == before
+    stack.upload("shop/params.json", params(), "shop/")
+    assert stack.manifest("shop/") == before
+
+
+def test_a_training_that_fails_ends_the_run_with_its_reason(stack: Stack) -> None:
+    given = params(TimestampFormat="yyyy-MM-dd HH:mm:ss")
+    given["Datasets"][0]["DataFrequency"] = "1min"
+    given["Predictor"]["FeaturizationConfig"]["ForecastFrequency"] = "1min"
+    lines = [
+        f"{year}-01-01 00:{minute:02d}:00,{minute},item_{item}\n"
+        for item in range(20)
+        for year in (1980, 2024)  # 44 years of minutes: more cells than a panel may have
+        for minute in range(60)
+    ]
+    runs = stack.workload("wide/", given, ("timestamp,target_value,item_id\n" + "".join(lines)).encode())
+    assert runs[-1].state == "FAILED"
+    assert "CREATE_FAILED" in runs[-1].message
+    assert "forecast at a coarser frequency" in runs[-1].message
+    assert stack.manifest("wide/") is None
 
 
 def test_a_missing_permission_fails_and_says_which(stack: Stack, shop: dict[str, Any]) -> None:
