@@ -59,12 +59,16 @@ class Boosting(Algorithm):
         self.models: list[Any] = []
         self.features: list[str] = []
         self.yearly = False
+        self.static_columns = 0
+        self.holidays = False
 
     def fit(self, history: History, seed: int, threads: int) -> None:
         """See ``Algorithm.fit``."""
         seen = history.last_steps(LONGEST[history.frequency.unit])
         self.linear.fit(seen, seed, threads)
         self.features = sorted(seen.features)
+        self.static_columns = seen.static.shape[1]
+        self.holidays = seen.holiday_country is not None
         self.yearly = calendar.year_steps(seen.frequency) + 2 * seen.horizon < seen.length
         rows = _Rows(seen, self)
         series, origins, ahead = rows.sample(np.random.default_rng(seed))
@@ -101,6 +105,8 @@ class Boosting(Algorithm):
             "models": [model.model_to_string() for model in self.models],
             "features": self.features,
             "yearly": self.yearly,
+            "static_columns": self.static_columns,
+            "holidays": self.holidays,
         }
 
     def restore(self, state: State) -> None:
@@ -110,6 +116,7 @@ class Boosting(Algorithm):
         self.linear.restore(state["linear"])
         self.models = [lightgbm.Booster(model_str=text) for text in state["models"]]
         self.features, self.yearly = list(state["features"]), bool(state["yearly"])
+        self.static_columns, self.holidays = int(state["static_columns"]), bool(state["holidays"])
 
 
 def _train(inputs: np.ndarray, targets: np.ndarray, quantile: float, seed: int) -> Any:
@@ -133,7 +140,7 @@ class _Rows:
         self.total = np.cumsum(np.pad(history.filled, ((0, 0), (1, 0))), axis=1)
         self.phases = list(calendar.columns(history.times, history.frequency).values())
         since, until = calendar.days_to_holidays(history.times, history.holiday_country)
-        self.phases += [since, until] if history.holiday_country else []
+        self.phases += [since, until] if model.holidays else []
 
     def sample(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Series, origins and steps ahead of the training rows: all of them, or an even random draw."""
@@ -193,9 +200,19 @@ class _Rows:
             columns.append((raw - level) / spread)
         columns += [phase[target] for phase in self.phases]
         columns += self._yearly(series, origins, target, level, spread)
-        columns += [self.history.features[name][series, target] for name in self.model.features]
-        columns += [self.history.static[series, number] for number in range(self.history.static.shape[1])]
+        columns += [self._feature(name)[series, target] for name in self.model.features]
+        columns += [self._static(number)[series] for number in range(self.model.static_columns)]
         return np.stack([np.asarray(column, np.float32) for column in columns], axis=1), level, spread
+
+    def _feature(self, name: str) -> np.ndarray:
+        """A related feature [N, T + H]; unknown where newer data comes without it."""
+        unknown = np.full((self.history.size, len(self.history.times)), np.nan)
+        return self.history.features.get(name, unknown)
+
+    def _static(self, number: int) -> np.ndarray:
+        """A column of metadata codes [N]; unknown where newer data comes without it."""
+        known = number < self.history.static.shape[1]
+        return self.history.static[:, number] if known else np.full(self.history.size, -1)
 
     def _past(self, series: np.ndarray, origins: np.ndarray, ahead: np.ndarray) -> list[np.ndarray]:
         """Values and means of the past in the series' own unit."""

@@ -10,6 +10,7 @@ A feature that ends with the target is hidden beyond the origin, so it cannot le
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +20,8 @@ import pandas as pd
 from forecastd.series.filling import spans
 from forecastd.series.frequency import Frequency
 from forecastd.series.panel import Panel
+
+CODES = 8191  # of metadata texts; so many that two of a column rarely share one
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,14 @@ def _reach(feature: np.ndarray, length: int) -> np.ndarray:
 def _codes(static: pd.DataFrame | None, size: int) -> np.ndarray:
     if static is None or static.shape[1] == 0:
         return np.zeros((size, 0), np.int64)
-    return np.stack([pd.factorize(static[name], sort=True)[0] for name in static.columns], axis=1)
+    return np.stack([_stable_codes(static[name]) for name in static.columns], axis=1)
+
+
+def _stable_codes(texts: pd.Series) -> np.ndarray:
+    """A number for each text that is the same in any panel; -1 for an empty one."""
+    codes, levels = pd.factorize(texts)
+    numbers = [zlib.crc32(str(level).encode()) % CODES if level else -1 for level in levels]
+    return np.array(numbers, np.int64)[codes]
 
 
 def interpolated(values: np.ndarray) -> np.ndarray:

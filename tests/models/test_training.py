@@ -232,3 +232,20 @@ def test_holidays_are_learnt_where_they_matter() -> None:
     assert trained.report["windows"]["year earlier"] == 2  # the newest windows hold no holiday
     table = trained.forecast(new, (0.5,), want_mean=False).set_index("timestamp")
     assert table.p50["2021-12-25"] < table.p50["2021-12-28"] - 10
+
+
+def test_related_features_and_metadata_help_and_may_be_missing_later() -> None:
+    target = sales()
+    price = np.random.default_rng(5).uniform(-1, 1, 200 + HORIZON)
+    days = pd.date_range("2021-01-01", periods=200 + HORIZON)
+    related = pd.concat(
+        [pd.DataFrame({"timestamp": days, "item_id": f"i{n}", "price": price}) for n in range(5)]
+    )
+    target["y"] += 30 * np.tile(price[:200], 5)
+    metadata = pd.DataFrame({"item_id": ["i0", "i1"], "kind": ["a", "b"]})
+    full = panel(target, related=related, metadata=metadata)
+    with_price = train(full, replace(REQUEST, windows=1), ignore)
+    without = train(panel(target), replace(REQUEST, windows=1), ignore)
+    assert with_price.evaluations[0].summary.wape < 0.7 * without.evaluations[0].summary.wape
+    table = with_price.forecast(panel(target), (0.1, 0.9), want_mean=True)
+    assert np.isfinite(table[["p10", "p90", "mean"]].to_numpy()).all()
