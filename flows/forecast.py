@@ -162,7 +162,7 @@ def _clean_up(job: Job) -> None:
 def _end_badly(place: Installation, workload: Workload, failed: StepFailed) -> State[Any]:
     """A failed run says so in its state, in the log, in the run's record and to those who wait for it."""
     logger().error("%s", failed, exc_info=None if failed.is_expected else failed)
-    notify_of_failure(place, workload, failed)
+    notify_of_failure(place, workload, failed, return_state=True)  # whatever becomes of the notice
     return Failed(message=str(failed))
 
 

@@ -151,12 +151,15 @@ def _contents(manifest: Manifest) -> list[str]:
         f"Run: {manifest.run}",
         f"Forecast of: {manifest.items} {'item' if manifest.items == 1 else 'items'}, "
         f"{span} ahead, types {', '.join(manifest.types)}; {manifest.rows} rows",
-        f"Period: {_time(manifest.first)} to {_time(manifest.last)}",
+        f"Period: {_span(manifest.first, manifest.last)}",
     ]
 
 
-def _time(moment: dt.datetime) -> str:
-    return f"{moment:%Y-%m-%d}" if moment.time() == dt.time() else f"{moment:%Y-%m-%d %H:%M:%S}"
+def _span(first: dt.datetime, last: dt.datetime) -> str:
+    """Both ends in the same form: dates where neither has a time of day."""
+    dates_only = first.time() == last.time() == dt.time()
+    form = "%Y-%m-%d" if dates_only else "%Y-%m-%d %H:%M:%S"
+    return f"{first.strftime(form)} to {last.strftime(form)}"
 
 
 def _input_lines(record: Record | None) -> list[str]:
@@ -166,7 +169,8 @@ def _input_lines(record: Record | None) -> list[str]:
     files = form["files"]["train"]
     rows = sum(file["rows"] for file in files)
     many = f"{len(files)} file{'' if len(files) == 1 else 's'}"
-    return [f"Learned from: {rows} rows in {many}, {form['first']} to {form['last']}"]
+    ends = (dt.datetime.fromisoformat(form[end]) for end in ("first", "last"))
+    return [f"Learned from: {rows} rows in {many}, {_span(*ends)}"]
 
 
 def _metric_lines(accuracy: Accuracy | None) -> list[str]:
@@ -205,7 +209,7 @@ def _live(published: Manifest | None, is_out: bool) -> str:
     which = "This run's forecast is" if is_out else "The earlier forecast is still"
     return (
         f"{which} published: run {published.run}, "
-        f"{_time(published.first)} to {_time(published.last)}, {published.location}"
+        f"{_span(published.first, published.last)}, {published.location}"
     )
 
 

@@ -72,10 +72,14 @@ def remaining(progress: Progress) -> str:
 
 
 def show_table(workload: Workload, name: str, rows: list[dict[str, Any]], description: str) -> None:
-    """A table with every column that any row has."""
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    full = [{column: row.get(column) for column in columns} for row in rows]
+    """A table with every column that has a value in some row; numbers to four digits, as people read them."""
+    columns = list(dict.fromkeys(column for row in rows for column in row if row[column] not in (None, "")))
+    full = [{column: _legible(row.get(column)) for column in columns} for row in rows]
     _shown(lambda: create_table_artifact(full, key=key(name, workload), description=description))
+
+
+def _legible(value: Any) -> Any:
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def show_picture(workload: Workload, name: str, png: bytes, description: str) -> None:

@@ -67,11 +67,11 @@ def _show(job: Job, form: InputForm, manifest: Manifest, names: list[str]) -> No
     )
     show_picture(
         job.workload,
-        "forecast",
+        "chart",
         chart.fan_chart(history, ahead, items=SHOWN_ITEMS, title=job.workload.label),
         f"The end of the history and the forecast of {SHOWN_ITEMS} items, run `{job.run}`",
     )
-    show_text(job.workload, "written", summary(job, manifest, names), "What this run wrote, and where")
+    show_text(job.workload, "summary", summary(job, manifest, names), "What this run wrote, and where")
 
 
 def summary(job: Job, manifest: Manifest, names: list[str]) -> list[str]:

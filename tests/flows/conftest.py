@@ -217,7 +217,3 @@ def site(
 def shared(service: str) -> Any:
     """One client per service for all tests: making one takes longer than most tests."""
     return boto3.client(service)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "draws: the run's picture is really drawn")

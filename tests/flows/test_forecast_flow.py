@@ -4,6 +4,7 @@ import boto3
 import pytest
 from prefect.client.orchestration import get_client
 
+from pipeline import messages
 from tests.flows.conftest import Site
 from tests.flows.fake_forecast import client_error
 
@@ -194,6 +195,19 @@ def test_a_model_that_cannot_be_trained_fails_with_the_services_words(site: Site
     assert "fewer than 25 observations" in mail["Message"]
     site.forecast.failing.clear()
     assert site.run().is_completed(), "a failed predictor is replaced by the next run"
+
+
+def test_a_notice_of_failure_that_fails_does_not_hide_the_failure(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> messages.Message:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(messages, "failure", broken)
+    site.forecast.fail("predictor", "All items have fewer than 25 observations")
+    state = site.run()
+    assert state.is_failed()
+    assert "fewer than 25 observations" in state.message
 
 
 def test_a_missing_permission_is_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

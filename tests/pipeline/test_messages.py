@@ -50,7 +50,7 @@ def test_success_tells_what_how_good_where_and_what_was_kept(workload):
     for part in (
         "Run: 0123456789ab",
         "2 items, 24 hours ahead, types p10, p50, p90; 144 rows",
-        "Period: 2024-01-02 to 2024-01-02 23:00:00",
+        "Period: 2024-01-02 00:00:00 to 2024-01-02 23:00:00",
         "Learned from: 500 rows in 1 file",
         "ETS were off by 12.3% of the total",
         "RMSE: 4.5",
