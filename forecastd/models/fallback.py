@@ -27,7 +27,7 @@ def has_enough(values: np.ndarray) -> np.ndarray:
 
 def completed(history: History, forecast: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """The forecast [N, H, K] with every missing series filled in, ordered and finite, and a label per
-    series.
+    series; one that has never been negative is not forecast to be.
     """
     result = np.array(forecast, np.float64)
     counts = (~np.isnan(history.values)).sum(axis=1)
@@ -40,6 +40,8 @@ def completed(history: History, forecast: np.ndarray) -> tuple[np.ndarray, list[
     if cold.any():
         labels[cold] = NOTHING if cold.all() else COLD
         result[cold] = 0.0 if cold.all() else _alike(history.static, cold, result)
+    never_negative = (counts > 0) & (np.where(np.isnan(history.values), 0.0, history.values).min(axis=1) >= 0)
+    result[never_negative] = np.maximum(result[never_negative], 0.0)
     return ordered(result), list(labels)
 
 

@@ -249,3 +249,13 @@ def test_related_features_and_metadata_help_and_may_be_missing_later() -> None:
     assert with_price.evaluations[0].summary.wape < 0.7 * without.evaluations[0].summary.wape
     table = with_price.forecast(panel(target), (0.1, 0.9), want_mean=True)
     assert np.isfinite(table[["p10", "p90", "mean"]].to_numpy()).all()
+
+
+def test_what_has_never_been_negative_is_not_forecast_to_be() -> None:
+    days = pd.date_range("2021-01-01", periods=120)
+    counts = np.random.default_rng(2).poisson(0.5, 120).astype(float)
+    target = pd.DataFrame({"timestamp": days, "item_id": "a", "y": counts})
+    trained = train(panel(target), replace(REQUEST, method="ETS", windows=1), ignore)
+    assert (
+        trained.forecast(panel(target), (0.01, 0.1), want_mean=True)[["p1", "p10", "mean"]].min().min() >= 0
+    )
