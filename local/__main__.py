@@ -97,7 +97,8 @@ def main() -> int:
     """Do what the command line says; errors are one sentence, status 1."""
     arguments = parser().parse_args()
     try:
-        return int(arguments.run(Settings.from_environment(os.environ), arguments))
+        settings = stack.as_running(Settings.from_environment(os.environ))
+        return int(arguments.run(settings, arguments))
     except (SettingsError, stack.StackError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -42,6 +42,14 @@ def status(settings: Settings) -> dict[str, Any]:
     return known
 
 
+def as_running(settings: Settings) -> Settings:
+    """The settings with the ports on which the stack runs, if it runs: another shell may have chosen them."""
+    known = status(settings)
+    if known["state"] == "down":
+        return settings
+    return Settings(settings.folder, *known["ports"])
+
+
 def up(settings: Settings, say: Say = print) -> bool:
     """Start the stack, and return when all parts are well.
 

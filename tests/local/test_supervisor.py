@@ -10,7 +10,7 @@ import pytest
 
 from local.parts import Part, parts_of
 from local.settings import Settings, SettingsError
-from local.stack import StackError, describe, logs, require_free_ports, status
+from local.stack import StackError, as_running, describe, logs, require_free_ports, status
 from local.supervisor import Supervisor, log_of
 from local.watch import Child
 
@@ -82,6 +82,15 @@ def test_a_dead_supervisors_stack_is_down_whatever_its_file_says(settings: Setti
     assert status(settings)["state"] == "down"
     path.write_text("{ half a")
     assert status(settings)["state"] == "down"
+
+
+def test_commands_go_to_the_ports_of_the_running_stack(settings: Settings) -> None:
+    supervisor = Supervisor(settings, [part("a")], lambda: 0.0, lambda _: Dummy())
+    supervisor.turn()
+    elsewhere = Settings(settings.folder, 1, 2, 3)
+    assert as_running(elsewhere) == settings
+    (settings.folder / "status.json").unlink()
+    assert as_running(elsewhere) == elsewhere
 
 
 def test_the_description_names_every_part_and_its_restarts(settings: Settings) -> None:
