@@ -10,6 +10,7 @@ from forecastd.models.decomposition import Decomposition
 from forecastd.models.linear import Linear
 from forecastd.models.naive import SeasonalNaive
 from forecastd.models.npts import Npts
+from forecastd.models.per_series import PerSeries
 from forecastd.models.prophet import Prophet
 from forecastd.models.regression import Regression
 from forecastd.models.statistical import Arima, Ets, Theta
@@ -69,7 +70,7 @@ def own_names(name: str) -> set[str]:
     return {p.name for p in hyperparameters(name)} if name in METHODS else set()
 
 
-# Seconds of one fit and forecast: a constant, and a part per million values of history.
+# Seconds of one fit and forecast: a constant, and a part per million values of history that are used.
 _COSTS = {
     "SeasonalNaive": (0.01, 0.05),
     "NPTS": (0.05, 0.3),
@@ -79,14 +80,17 @@ _COSTS = {
     "RegressionLog": (0.1, 1.0),
     "Linear": (0.3, 1.0),
     "Boosting": (3.0, 2.0),
-    "Theta": (3.0, 30.0),
-    "ETS": (3.0, 60.0),
-    "ARIMA": (3.0, 600.0),
-    "Prophet": (3.0, 300.0),
+    "Theta": (1.0, 60.0),
+    "ETS": (1.0, 200.0),
+    "ARIMA": (1.0, 500.0),
+    "Prophet": (1.0, 400.0),
 }
 
 
 def guess_s(name: str, panel: Panel) -> float:
     """A first guess of the seconds that one fit and forecast takes."""
     constant, per_million = _COSTS[name]
-    return constant + per_million * panel.values.size / 1e6
+    algorithm, steps = make(name), panel.length
+    if isinstance(algorithm, PerSeries):
+        steps = min(steps, algorithm.longest[panel.frequency.unit])
+    return constant + per_million * panel.size * steps / 1e6

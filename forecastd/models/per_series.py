@@ -31,6 +31,7 @@ class OneSeries:
     times: pd.DatetimeIndex  # [T + H]
     horizon: int
     period: int  # season length in steps
+    rhythms: tuple[int, ...]  # lengths of all that repeats evenly, shortest first
     features: np.ndarray  # [T + H, features], without gaps
     holidays: dict[pd.Timestamp, str]
 
@@ -68,6 +69,7 @@ class PerSeries(Algorithm):
             times=history.times[start:],
             horizon=history.horizon,
             period=history.frequency.period,
+            rhythms=history.frequency.seasonalities,
             features=np.zeros((len(history.times) - start, 0)),
             holidays={},
         )
@@ -78,8 +80,10 @@ def _run(method: Method, tasks: list[OneSeries], threads: int) -> list[np.ndarra
     inside_a_pool = multiprocessing.current_process().daemon  # such a process may not start others
     if threads < 2 or len(tasks) < WORTH_A_POOL or inside_a_pool:
         return [guarded(task) for task in tasks]
+    first = guarded(tasks[0])  # here, so that the other processes start with its libraries imported
     with ProcessPoolExecutor(threads, mp_context=multiprocessing.get_context("fork")) as pool:
-        return list(pool.map(guarded, tasks, chunksize=max(1, len(tasks) // (8 * threads))))
+        chunk = max(1, len(tasks) // (8 * threads))
+        return [first, *pool.map(guarded, tasks[1:], chunksize=chunk)]
 
 
 def _guarded(method: Method, task: OneSeries) -> np.ndarray | None:

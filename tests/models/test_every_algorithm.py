@@ -126,6 +126,48 @@ def test_the_algorithms_see_nothing_beyond_the_origin(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["ARIMA", "ETS"])
+@pytest.mark.parametrize("frequency", ["H", "W", "15min"])
+def test_a_long_season_does_not_make_a_forecast_run_away(name: str, frequency: str) -> None:
+    history = History.of(panel_of(pathological_values(), frequency), 72)
+    forecast = fitted(name, history).forecast(history, threads=1)
+    known = np.nan_to_num(history.values)
+    size = np.abs(known).max(axis=1) + np.ptp(known, axis=1)
+    assert np.isfinite(forecast).all()
+    assert (np.diff(forecast, axis=2) >= 0).all()
+    ordinary = [row for row, kind in enumerate(pathological_values()) if kind != "exponential"]
+    assert (np.abs(forecast[..., MEDIAN]).max(axis=1) <= 20 * size + 1e-6)[ordinary].all()
+
+
+def hourly_values(steps: int, week: float = 5.0) -> np.ndarray:
+    """A rhythm of a day and one of a week of height ``week``, with a little noise, [steps]."""
+    step = np.arange(steps)
+    rhythm = 10 * np.sin(2 * np.pi * step / 24) + week * np.cos(2 * np.pi * step / 168)
+    return 50 + rhythm + np.random.default_rng(0).normal(0, 0.5, steps)
+
+
+@pytest.mark.parametrize(("name", "week"), [("ARIMA", 5.0), ("ETS", 0.0)])
+def test_hours_follow_the_day_and_an_arima_also_the_week(name: str, week: float) -> None:
+    horizon, values = 72, hourly_values(1100, week)
+    history = History.of(panel_of({"a": values}, "H"), horizon, origin=1100 - horizon)
+    median = fitted(name, history).forecast(history, threads=1)[0, :, MEDIAN]
+    assert np.abs(median - values[-horizon:]).mean() < 0.6
+
+
+@pytest.mark.parametrize(("name", "steps"), [("ARIMA", 1000), ("ETS", 504)])
+def test_what_is_older_than_the_newest_part_costs_and_changes_nothing(name: str, steps: int) -> None:
+    values = hourly_values(1100)
+    other = np.where(np.arange(1100) < 1100 - steps, 1e6, values)
+    one, changed = (History.of(panel_of({"a": table}, "H"), HORIZON) for table in (values, other))
+    np.testing.assert_array_equal(
+        fitted(name, one).forecast(one, threads=1), fitted(name, changed).forecast(changed, threads=1)
+    )
+    year, ten_years = (
+        candidates.guess_s(name, panel_of({"a": np.ones(length)}, "H")) for length in (8760, 87600)
+    )
+    assert year == ten_years
+
+
 def test_what_the_api_offers_is_in_the_catalogue() -> None:
     assert set(AUTO_ML_CANDIDATES) <= set(candidates.NAMES)
     assert {*candidates.AUTO_PREDICTOR_CANDIDATES, *candidates.FOR_FEW_SERIES} <= set(candidates.NAMES)
