@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline import export, inputs, publish, reformat, tables
 from pipeline.form import InputForm
 from pipeline.publish import Manifest
+from pipeline.weblinks import weblink
 from tasks.exhibit import show_picture, show_text
 from tasks.job import Job
 from tasks.log import logger
@@ -75,8 +76,15 @@ def _show(job: Job, form: InputForm, manifest: Manifest, names: list[str]) -> No
 
 
 def summary(job: Job, manifest: Manifest, names: list[str]) -> list[str]:
-    """Markdown: the published forecast and the places of everything that belongs to it."""
+    """Markdown: the published forecast, and links to everything that belongs to it."""
     at = job.workload.uri
+    places = [
+        *[("published forecast", uri) for uri in manifest.uris],
+        ("manifest", at("forecast/manifest.json")),
+        ("history, as exported", at(f"history/raw/{job.run}/")),
+        ("history, as published", at(f"history/clean/{job.run}/")),
+        ("record of the run", at(f"runs/{job.run}/manifest.json")),
+    ]
     return [
         f"## Forecast of {job.workload.label}",
         "",
@@ -85,10 +93,6 @@ def summary(job: Job, manifest: Manifest, names: list[str]) -> list[str]:
         "",
         "| what | where |",
         "|---|---|",
-        *[f"| published forecast | `{uri}` |" for uri in manifest.uris],
-        f"| manifest | `{at('forecast/manifest.json')}` |",
-        f"| history, as exported | `{at(f'history/raw/{job.run}/')}` |",
-        f"| history, as published | `{at(f'history/clean/{job.run}/')}` |",
-        f"| record of the run | `{at(f'runs/{job.run}/manifest.json')}` |",
-        *[f"| table | `{name}` |" for name in names],
+        *[f"| {what} | [`{uri}`]({weblink(job.s3, uri)}) |" for what, uri in places],
+        *[f"| table | `{job.place.database}.{name}` |" for name in names],
     ]
