@@ -4,7 +4,7 @@ Long histories are cut to their newest part, where the present model is estimate
 time. Season lengths are those of the R package that Amazon's ARIMA and ETS were built on. Where the main
 rhythm has 24 steps or more, an ARIMA describes each rhythm that the history holds twice by four pairs of
 Fourier terms, and is itself without a season. These terms are estimated first, by least squares, on
-differences if the rest wanders: estimated together with the ARIMA they would cost several times as much.
+differences if the rest wanders: estimated together with the ARIMA they cost two to six times as much.
 """
 
 from __future__ import annotations
