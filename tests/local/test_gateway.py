@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from local.gateway import READING, Gateway, failure, is_forecast, operation_of, place_of, service_of
+from local.gateway import (
+    READING,
+    Gateway,
+    failure,
+    is_a_person_looking,
+    is_forecast,
+    operation_of,
+    place_of,
+    service_of,
+)
 from local.memory import Memory
 from local.proxy import Proxy
 from local.vault import Vault
@@ -51,6 +60,27 @@ def test_other_requests_are_no_forecast_requests() -> None:
     assert not is_forecast(
         request(HTTP_AUTHORIZATION=signed("sqs"), HTTP_X_AMZ_TARGET="AmazonSQS.SendMessage")
     )
+
+
+LOOKING = {"REQUEST_METHOD": "GET", "HTTP_HOST": "127.0.0.1:8500"}
+
+
+def test_following_a_link_needs_no_signature() -> None:
+    assert is_a_person_looking(LOOKING)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"REQUEST_METHOD": "PUT"},
+        {"HTTP_ORIGIN": "https://elsewhere.example"},
+        {"HTTP_HOST": "elsewhere.example:8500"},
+        {"HTTP_AUTHORIZATION": "AWS4-HMAC-SHA256 Credential=x"},
+        {"QUERY_STRING": "X-Amz-Credential=x"},
+    ],
+)
+def test_nothing_else_goes_without_one(given: dict[str, str]) -> None:
+    assert not is_a_person_looking({**LOOKING, **given})
 
 
 def test_the_operation_is_found_in_every_protocol_and_the_body_stays() -> None:

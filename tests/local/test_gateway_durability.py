@@ -3,6 +3,8 @@
 import json
 import signal
 import threading
+import urllib.error
+import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -55,6 +57,16 @@ def picture_of(s3: Any, bucket: str) -> dict[str, Any]:
         )
     markers = [(m["Key"], m["VersionId"], m["IsLatest"]) for m in listed.get("DeleteMarkers", [])]
     return {"versions": versions, "markers": markers}
+
+
+def test_a_link_to_an_object_opens_in_a_browser_but_not_for_a_website(gateway: Any, bucket: str) -> None:
+    gateway.client("s3").put_object(Bucket=bucket, Key="forecast/ü.csv", Body=b"a,b\n")
+    link = f"http://127.0.0.1:{gateway.port}/{bucket}/forecast/%C3%BC.csv"
+    with urllib.request.urlopen(link, timeout=10) as answer:
+        assert answer.read() == b"a,b\n"
+    asked = urllib.request.Request(link, headers={"Origin": "https://elsewhere.example"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(asked, timeout=10)
 
 
 def test_versions_metadata_and_delete_markers_survive_a_kill(gateway: Any, bucket: str) -> None:
