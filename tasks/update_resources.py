@@ -1,5 +1,6 @@
 """Update-Resources: the export becomes the published forecast, its history, its tables and its picture."""
 
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,11 @@ def summary(job: Job, manifest: Manifest, names: list[str]) -> list[str]:
         "",
         "| what | where |",
         "|---|---|",
-        *[f"| {what} | [`{uri}`]({weblink(job.s3, uri)}) |" for what, uri in places],
-        *[f"| table | `{job.place.database}.{name}` |" for name in names],
+        *[f"| {what} | [{_plain(uri)}]({weblink(job.s3, uri)}) |" for what, uri in places],
+        *[f"| table | `{name}` |" for name in names],
     ]
+
+
+def _plain(text: str) -> str:
+    """Text in which Markdown finds nothing: a folder may have any name."""
+    return re.sub(r"([\\`*\[\]|<>])", r"\\\1", text)

@@ -1,5 +1,7 @@
 """The whole flow on a real Prefect server, with S3 and friends on loopback and a service in memory."""
 
+import re
+
 import boto3
 import pytest
 from prefect.client.orchestration import get_client
@@ -78,7 +80,13 @@ def test_the_run_page_explains_itself(site: Site) -> None:
     picture = next(a for a in artifacts if a["type"] == "image")
     assert picture["data"].startswith("data:image/png;base64,")
     written = next(a for a in artifacts if a["type"] == "markdown")
-    assert f"s3://{site.name}/forecast/" in written["data"]
+    manifest = f"{site.name}/forecast/manifest.json"
+    assert re.search(
+        rf"\| manifest \| \[s3://{manifest}\]\(http://127\.0\.0\.1:\d+/{manifest}\) \|", written["data"]
+    )
+    tables = re.findall(r"\| table \| `([^`]*)` \|", written["data"])
+    assert len(tables) == 3
+    assert all(re.fullmatch(r"\w+\.\w+", name) for name in tables), tables
 
 
 def test_the_same_upload_again_is_already_forecast(site: Site) -> None:
