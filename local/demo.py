@@ -269,7 +269,7 @@ def _show(
     screen.say("")
     screen.say(textwrap.fill(run.message, 100, initial_indent="  ", subsequent_indent="  "))
     _show_accuracy(known.accuracy, screen)
-    screen.title(f"The forecast: {current.rows:,} rows, {current.items} items, {', '.join(current.types)}")
+    screen.title(f"The forecast: {current.rows:,} rows, {current.item_count}, {', '.join(current.types)}")
     body = s3.get_object(Bucket=BUCKET, Key=f"{upload.folder}forecast/{current.run}/{current.files[0]}")[
         "Body"
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline import timestamps
 from pipeline.accuracy import Accuracy
 from pipeline.errors import PipelineError
 from pipeline.frequency import Frequency
@@ -60,7 +61,7 @@ def success(
         *[f"Note: {warning}" for warning in (*_lost(manifest, record), *warnings)],
         *_link(run_link),
     ]
-    return _message(f"Forecast of {workload.label} published: {manifest.items} items", lines)
+    return _message(f"Forecast of {workload.label} published: {manifest.item_count}", lines)
 
 
 def already(workload: Workload, manifest: Manifest, run_link: str | None = None) -> Message:
@@ -149,17 +150,10 @@ def _contents(manifest: Manifest) -> list[str]:
     span = Frequency.parse(manifest.frequency).span(manifest.horizon)
     return [
         f"Run: {manifest.run}",
-        f"Forecast of: {manifest.items} {'item' if manifest.items == 1 else 'items'}, "
+        f"Forecast of: {manifest.item_count}, "
         f"{span} ahead, types {', '.join(manifest.types)}; {manifest.rows} rows",
-        f"Period: {_span(manifest.first, manifest.last)}",
+        f"Period: {manifest.period}",
     ]
-
-
-def _span(first: dt.datetime, last: dt.datetime) -> str:
-    """Both ends in the same form: dates where neither has a time of day."""
-    dates_only = first.time() == last.time() == dt.time()
-    form = "%Y-%m-%d" if dates_only else "%Y-%m-%d %H:%M:%S"
-    return f"{first.strftime(form)} to {last.strftime(form)}"
 
 
 def _input_lines(record: Record | None) -> list[str]:
@@ -170,7 +164,7 @@ def _input_lines(record: Record | None) -> list[str]:
     rows = sum(file["rows"] for file in files)
     many = f"{len(files)} file{'' if len(files) == 1 else 's'}"
     ends = (dt.datetime.fromisoformat(form[end]) for end in ("first", "last"))
-    return [f"Learned from: {rows} rows in {many}, {_span(*ends)}"]
+    return [f"Learned from: {rows} rows in {many}, {timestamps.span(*ends)}"]
 
 
 def _metric_lines(accuracy: Accuracy | None) -> list[str]:
@@ -207,10 +201,7 @@ def _live(published: Manifest | None, is_out: bool) -> str:
     if published is None:
         return "No forecast has been published yet."
     which = "This run's forecast is" if is_out else "The earlier forecast is still"
-    return (
-        f"{which} published: run {published.run}, "
-        f"{_span(published.first, published.last)}, {published.location}"
-    )
+    return f"{which} published: run {published.run}, {published.period}, {published.location}"
 
 
 def _link(run_link: str | None) -> list[str]:

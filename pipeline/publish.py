@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import storage
+from pipeline import storage, timestamps
 from pipeline.errors import Missing, translated
 from pipeline.export import Part
 from pipeline.reformat import Reformatted
@@ -51,6 +51,16 @@ class Manifest:
     def uris(self) -> tuple[str, ...]:
         """The full addresses of its files."""
         return tuple(self.location + name for name in self.files)
+
+    @property
+    def item_count(self) -> str:
+        """The number of items, in words."""
+        return f"{self.items} {'item' if self.items == 1 else 'items'}"
+
+    @property
+    def period(self) -> str:
+        """The first and the last time that it speaks of, in words."""
+        return timestamps.span(self.first, self.last)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""

@@ -19,3 +19,10 @@ def directive(java_format: str) -> str:
 def write(moment: dt.datetime, java_format: str) -> str:
     """The moment in the format."""
     return moment.strftime(DIRECTIVES[java_format])
+
+
+def span(first: dt.datetime, last: dt.datetime) -> str:
+    """Both ends in the same form: dates where neither has a time of day."""
+    dates_only = first.time() == last.time() == dt.time()
+    form = "%Y-%m-%d" if dates_only else "%Y-%m-%d %H:%M:%S"
+    return f"{first.strftime(form)} to {last.strftime(form)}"

@@ -27,7 +27,7 @@ class Published:
     def words(self) -> str:
         """One line: how much, for when, and where."""
         of = self.manifest
-        return f"{of.rows} rows for {of.items} items, {of.first} to {of.last}, in {of.location}"
+        return f"{of.rows} rows for {of.item_count}, {of.period}, in {of.location}"
 
 
 @step("Update-Resources")
@@ -89,7 +89,7 @@ def summary(job: Job, manifest: Manifest, names: list[str]) -> list[str]:
     return [
         f"## Forecast of {job.workload.label}",
         "",
-        f"{manifest.rows} rows for {manifest.items} items, {manifest.first} to {manifest.last}, "
+        f"{manifest.rows} rows for {manifest.item_count}, {manifest.period}, "
         f"types {', '.join(manifest.types)}.",
         "",
         "| what | where |",
