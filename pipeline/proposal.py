@@ -311,10 +311,6 @@ def _is_time(cell: str) -> bool:
     return any(re.fullmatch(pattern, cell) for pattern in PATTERNS.values())
 
 
-def _resembles_time(cell: str) -> bool:
-    return re.search(r"\d[-/.:T]\d", cell) is not None
-
-
 def _is_number(cell: str) -> bool:
     return re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", cell) is not None
 

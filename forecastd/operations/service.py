@@ -34,11 +34,6 @@ class Service:
         self._context = context
         self._operations = _all_operations()
 
-    @property
-    def implemented(self) -> frozenset[str]:
-        """Names of the operations that do something."""
-        return frozenset(self._operations)
-
     def call(self, name: str, arguments: Arguments) -> Answer:
         """Carry out an operation whose arguments fit the service model.
 
