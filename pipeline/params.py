@@ -6,8 +6,9 @@
     Forecast         members of CreateForecast
     TimestampFormat  and other members of CreateDatasetImportJob
     PerformDelete    whether a run removes its forecast, predictor and imports at the end
+    Checks, Gate, Retraining, Retention   sections of our own, see `policy`
 
-The members are Amazon's own and are checked against botocore's model of the API; the rules between them
+The other members are Amazon's own and are checked against botocore's model of the API; the rules between them
 are in `rules`. Members that a run fills in itself (ARNs, paths) cannot be given.
 """
 
@@ -20,6 +21,11 @@ from typing import Any
 from pipeline import domains, rules, shapes
 from pipeline.errors import BadInput, Problem, translated
 from pipeline.frequency import Frequency
+from pipeline.policy import section
+from pipeline.policy.checks import Checks
+from pipeline.policy.gate import Gate
+from pipeline.policy.retention import Retention
+from pipeline.policy.retraining import Retraining
 from pipeline.quantiles import DEFAULT_TYPES, type_label, type_order
 from pipeline.rules import is_auto
 from pipeline.timestamps import DEFAULT as DEFAULT_TIMESTAMP_FORMAT
@@ -28,7 +34,15 @@ from pipeline.workload import PARAMS, Workload
 _FROM_RUN = "Leave it out; each run fills it in."
 _REQUIRED = ("DatasetGroup", "Datasets", "Predictor", "Forecast")
 _IMPORT_MEMBERS = ("TimestampFormat", "TimeZone", "UseGeolocationForTimeZone", "GeolocationFormat")
-MEMBERS = (*_REQUIRED, *_IMPORT_MEMBERS, "PerformDelete")
+SECTIONS: Mapping[str, type] = {
+    "Checks": Checks,
+    "Gate": Gate,
+    "Retraining": Retraining,
+    "Retention": Retention,
+}
+MEMBERS = (*_REQUIRED, *_IMPORT_MEMBERS, "PerformDelete", *SECTIONS)
+# What a run does with a forecast, not what the forecast is: changing it makes no other content.
+_AFTER_THE_FORECAST = ("PerformDelete", "Gate", "Retraining", "Retention")
 
 _FILLED_IN = {
     "DatasetGroup.DatasetArns": _FROM_RUN,
@@ -207,11 +221,30 @@ class Params:
     def perform_delete(self) -> bool:
         return self.document.get("PerformDelete", False)
 
+    @cached_property
+    def checks(self) -> Checks:
+        return section.read(Checks, self.document.get("Checks", {}))
+
+    @cached_property
+    def gate(self) -> Gate:
+        return section.read(Gate, self.document.get("Gate", {}))
+
+    @cached_property
+    def retraining(self) -> Retraining:
+        return section.read(Retraining, self.document.get("Retraining", {}))
+
+    @cached_property
+    def retention(self) -> Retention:
+        return section.read(Retention, self.document.get("Retention", {}))
+
     def normalised(self) -> dict[str, Any]:
-        """The configuration with defaults filled in: equal for files that ask for the same."""
+        """What the forecast depends on, with defaults filled in: equal for files that ask for the same.
+
+        Members that say what becomes of a forecast once it is made are left out.
+        """
         filled = {
-            **self.document,
-            "PerformDelete": self.perform_delete,
+            **{name: value for name, value in self.document.items() if name not in _AFTER_THE_FORECAST},
+            "Checks": section.written(self.checks),
             "TimestampFormat": self.timestamp_format,
         }
         filled["Forecast"] = {**filled["Forecast"], "ForecastTypes": self.type_labels}
@@ -343,6 +376,8 @@ def _shape_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
 def _member_problems(name: str, value: Any) -> Iterator[Problem]:
     if name == "Datasets":
         yield from _datasets_problems(value)
+    elif name in SECTIONS:
+        yield from section.check(SECTIONS[name], value, name)
     elif name == "PerformDelete":
         if not isinstance(value, bool):
             yield shapes.wrong_type(name, value, "true or false without quotes")

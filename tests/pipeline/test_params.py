@@ -354,7 +354,12 @@ def test_defaults_do_not_change_what_is_asked_for(make_params):
     plain = make_params(TimestampFormat=...)
     spelt = make_params(**{"PerformDelete": False, "Forecast.ForecastTypes": ["mean", ".50", "0.10"]})
     assert plain.normalised() == spelt.normalised()
-    assert make_params(PerformDelete=True).normalised() != plain.normalised()
+    assert make_params(Checks={"Duplicates": "sum"}).normalised() != plain.normalised()
+
+
+def test_what_becomes_of_a_forecast_is_no_part_of_what_it_is(make_params):
+    changed = make_params(PerformDelete=True, Gate={"LeastCoverage": 0.5}, Retention={"Runs": 3})
+    assert changed.normalised() == make_params().normalised()
 
 
 def test_every_member_of_the_configuration_is_documented():
