@@ -4,26 +4,36 @@
     history/clean/<run>/forecast.csv   the same in the input's form
     runs/<run>/forecast.json           what is in it
     forecast/<run>/forecast.csv        the copy that readers read
-    forecast/manifest.json             names the current run: written last, in one request
+    forecast/manifest.json             names the current run: swapped in one conditional request
+    history/publications/…             what was current when, see `publications`
 
-Readers of the manifest see the old forecast or the new one, never a part or a mixture. The folder of the
-run before stays, for those who are in the middle of reading it; older ones go.
+Readers of the manifest see the old forecast or the new one, never a part or a mixture: it names each file
+with its size and hash, and no file of a run is ever written while a manifest names that run. The folder of
+the run before stays, and so does any that was replaced within the last hour, for those who are in the
+middle of reading it; older ones go.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pipeline import storage, timestamps
-from pipeline.errors import Missing, translated
+from pipeline import publications, storage, timestamps
+from pipeline.errors import BadForecast, Missing, NotYet, translated
 from pipeline.export import Part
 from pipeline.reformat import Reformatted
 from pipeline.workload import Workload
 
 FILE = "forecast.csv"
 MANIFEST = "forecast/manifest.json"
+ARCHIVE = "history/clean/"
+# Athena ends a query after half an hour; whoever began to read a forecast gets twice that.
+GRACE = dt.timedelta(hours=1)
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"  # UTC
+
+Kind = Literal["publish", "republish", "rollback"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,12 @@ class Manifest:
     timestamp_format: str
     published_at: str | None = None  # UTC; None in the archive
     previous: str | None = None  # the run whose forecast is kept beside it
+    contents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # size and sha256 by file
+    number: int = 0  # of this publication, counted for the workload
+    kind: str = "publish"
+    by: str | None = None  # the page of the flow run that published it
+    kept: Mapping[str, str] = field(default_factory=dict)  # run → when it was replaced
+    held: tuple[str, ...] = ()  # runs that a rollback put aside: only other content replaces this forecast
 
     @property
     def uris(self) -> tuple[str, ...]:
@@ -70,7 +86,7 @@ class Manifest:
     def from_dict(cls, stored: Mapping[str, Any]) -> "Manifest":
         """What `to_dict` wrote."""
         moments = {name: dt.datetime.fromisoformat(stored[name]) for name in ("first", "last")}
-        lists = {name: tuple(stored[name]) for name in ("files", "types", "columns")}
+        lists = {name: tuple(stored.get(name, ())) for name in ("files", "types", "columns", "held")}
         return cls(**{**stored, **moments, **lists})
 
 
@@ -98,14 +114,39 @@ def archive(
         location=workload.uri(f"forecast/{run}/"),
         files=(FILE,),
         size=clean.stat().st_size,
+        contents={FILE: {"size": clean.stat().st_size, "sha256": _sha256(clean)}},
         **asdict(reformatted),
     )
     storage.write_json(s3, workload, _description(run), described.to_dict())
     return described
 
 
-def publish(s3: Any, workload: Workload, run: str, now: Callable[[], dt.datetime] = _utc_now) -> Manifest:
-    """Makes the run's archived forecast the current one.
+@dataclass(frozen=True)
+class Archived:
+    """A forecast that can be made the current one."""
+
+    run: str
+    at: dt.datetime  # UTC, when it was archived
+    size: int  # bytes
+
+
+def archived(s3: Any, workload: Workload) -> list[Archived]:
+    """The forecasts in the archive, newest first: each came through the gate and is complete."""
+    prefix = workload.key(ARCHIVE)
+    with translated(f"listing {workload.uri(ARCHIVE)}"):
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=workload.bucket, Prefix=prefix)
+        entries = [entry for page in pages for entry in page.get("Contents", [])]
+    found = [
+        Archived(run, entry["LastModified"].astimezone(dt.UTC), entry["Size"])
+        for entry in entries
+        for run, _, name in [entry["Key"][len(prefix) :].partition("/")]
+        if name == FILE
+    ]
+    return sorted(found, key=lambda one: (one.at, one.run), reverse=True)
+
+
+def description(s3: Any, workload: Workload, run: str) -> Manifest:
+    """What is in an archived forecast.
 
     Raises:
         Missing: if the run left no forecast in the archive.
@@ -114,26 +155,56 @@ def publish(s3: Any, workload: Workload, run: str, now: Callable[[], dt.datetime
     if described is None:
         raise Missing(
             f"Run {run} has no forecast in the archive of {workload.label}.",
-            "Choose a run that is listed under history/clean/.",
+            f"Choose a run that is listed under {ARCHIVE}.",
         )
-    before = current(s3, workload)
-    storage.copy(s3, workload, workload.key(_clean(run)), workload.key(f"forecast/{run}/{FILE}"))
+    return Manifest.from_dict(described)
+
+
+def publish(
+    s3: Any,
+    workload: Workload,
+    run: str,
+    now: Callable[[], dt.datetime] = _utc_now,
+    *,
+    kind: Kind = "publish",
+    by: str | None = None,
+    held: Iterable[str] = (),
+) -> Manifest:
+    """Makes the run's archived forecast the current one; a repetition changes nothing.
+
+    Args:
+        kind: whether the forecast is new, or comes back from the archive.
+        by: the page of the flow run that does it.
+        held: runs whose content must not be published again by itself.
+
+    Raises:
+        Missing: if the run left no forecast in the archive.
+        BadForecast: if the archive does not hold what was archived.
+        NotYet: if somebody else published at the same moment.
+    """
+    described = description(s3, workload, run)
+    stored, etag = storage.read_json_and_etag(s3, workload, MANIFEST)
+    before = Manifest.from_dict(stored) if stored else None
     if before is not None and before.run == run:
         manifest = before
     else:
+        if kind != "publish":
+            _verify(s3, workload, described)
+        storage.copy(s3, workload, workload.key(_clean(run)), workload.key(f"forecast/{run}/{FILE}"))
+        moment = now()
         manifest = replace(
-            Manifest.from_dict(described),
-            published_at=now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            described,
+            published_at=moment.strftime(MOMENT),
             previous=before.run if before else None,
+            number=before.number + 1 if before else 1,
+            kind=kind,
+            by=by,
+            kept=_kept(before, run, moment),
+            held=tuple(held),
         )
-        storage.write_json(s3, workload, MANIFEST, manifest.to_dict())
-    _remove_older(s3, workload, manifest)
+        _swap(s3, workload, manifest, etag)
+    publications.note(s3, workload, manifest)
     return manifest
-
-
-def republish(s3: Any, workload: Workload, run: str, now: Callable[[], dt.datetime] = _utc_now) -> Manifest:
-    """Rolls back, or forward: makes an earlier run's archived forecast the current one."""
-    return publish(s3, workload, run, now)
 
 
 def current(s3: Any, workload: Workload) -> Manifest | None:
@@ -142,15 +213,57 @@ def current(s3: Any, workload: Workload) -> Manifest | None:
     return Manifest.from_dict(stored) if stored else None
 
 
+def tidy(s3: Any, workload: Workload, manifest: Manifest) -> None:
+    """Removes the readers' copies of forecasts that were replaced long ago; the archive keeps them all.
+
+    To be called when the tables point to this manifest's forecast: until then they may point to any.
+    """
+    wanted = {manifest.run, manifest.previous, *manifest.kept}
+    for run in storage.folders(s3, workload, "forecast/"):
+        if run not in wanted:
+            storage.remove(s3, workload, f"forecast/{run}/")
+
+
+def _kept(before: Manifest | None, run: str, moment: dt.datetime) -> dict[str, str]:
+    """The runs that were replaced within the grace, with the time of it."""
+    if before is None:
+        return {}
+    replaced = {**before.kept, before.run: moment.strftime(MOMENT)}
+    oldest = (moment - GRACE).strftime(MOMENT)
+    return {other: at for other, at in replaced.items() if at > oldest and other != run}
+
+
+def _swap(s3: Any, workload: Workload, manifest: Manifest, etag: str | None) -> None:
+    """Puts the manifest in the place of the one that was read, unless that has changed since."""
+    if storage.replace_json(s3, workload, MANIFEST, manifest.to_dict(), etag):
+        return
+    if current(s3, workload) != manifest:  # else it was written, and only the answer was lost
+        raise NotYet(
+            f"Somebody else published a forecast of {workload.label} at the same moment.",
+            "The step looks again at what is current, and goes on from there.",
+        )
+
+
+def _verify(s3: Any, workload: Workload, described: Manifest) -> None:
+    for name, content in described.contents.items():
+        rel = f"{ARCHIVE}{described.run}/{name}"
+        size, sha256 = storage.digest(s3, workload, rel)
+        if (size, sha256) != (content["size"], content["sha256"]):
+            raise BadForecast(
+                f"{workload.uri(rel)} is not what was archived: {size} bytes with SHA-256 {sha256[:12]}…, "
+                f"but {content['size']} with {content['sha256'][:12]}… were.",
+                "Restore that object from a backup, or choose another run.",
+            )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _clean(run: str) -> str:
-    return f"history/clean/{run}/{FILE}"
+    return f"{ARCHIVE}{run}/{FILE}"
 
 
 def _description(run: str) -> str:
     return f"runs/{run}/forecast.json"
-
-
-def _remove_older(s3: Any, workload: Workload, manifest: Manifest) -> None:
-    for run in storage.folders(s3, workload, "forecast/"):
-        if run not in (manifest.run, manifest.previous):
-            storage.remove(s3, workload, f"forecast/{run}/")

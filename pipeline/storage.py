@@ -1,36 +1,64 @@
 """Small objects of a workload: JSON documents read and written whole, folders listed and removed."""
 
+import hashlib
 import json
 from typing import Any
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from pipeline.errors import translated
+from pipeline.errors import PipelineError, code_of, translated
 from pipeline.workload import Workload
 
 # Up to S3's limit for one request a copy is one: it is there in full or not at all, and keeps its ETag.
 ONE_REQUEST = TransferConfig(multipart_threshold=5 * 1024**3, use_threads=False)
+BLOCK_BYTES = 1024 * 1024
 MOST_DELETED = 1000  # keys of one DeleteObjects request
+# How S3 says that an object is not, or is no longer, what a conditional request expects.
+NOT_AS_EXPECTED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 
 
 def read_json(s3: Any, workload: Workload, rel: str) -> dict[str, Any] | None:
     """The document at a path of the workload, or None if there is none."""
+    return read_json_and_etag(s3, workload, rel)[0]
+
+
+def read_json_and_etag(s3: Any, workload: Workload, rel: str) -> tuple[dict[str, Any] | None, str | None]:
+    """The document at a path of the workload and its ETag; None for both if there is none."""
     with translated(f"reading {workload.uri(rel)}"):
         try:
-            body = s3.get_object(Bucket=workload.bucket, Key=workload.key(rel))["Body"].read()
+            answer = s3.get_object(Bucket=workload.bucket, Key=workload.key(rel))
+            body = answer["Body"].read()
         except s3.exceptions.NoSuchKey:
-            return None
-    return json.loads(body)
+            return None, None
+    return json.loads(body), answer["ETag"]
 
 
-def write_json(s3: Any, workload: Workload, rel: str, document: dict[str, Any]) -> None:
-    """Writes the document in one step; equal documents give equal bytes."""
+def write_json(s3: Any, workload: Workload, rel: str, document: dict[str, Any], **condition: str) -> None:
+    """Writes the document in one step; equal documents give equal bytes.
+
+    Args:
+        condition: more arguments of PutObject, such as `IfMatch`.
+    """
     body = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+    place = {"Bucket": workload.bucket, "Key": workload.key(rel)}
     with translated(f"writing {workload.uri(rel)}"):
-        s3.put_object(
-            Bucket=workload.bucket, Key=workload.key(rel), Body=body, ContentType="application/json"
-        )
+        s3.put_object(**place, Body=body, ContentType="application/json", **condition)
+
+
+def replace_json(s3: Any, workload: Workload, rel: str, document: dict[str, Any], etag: str | None) -> bool:
+    """Writes the document if what is there still has the ETag or, for None, if nothing is there.
+
+    Returns:
+        Whether it was written; False if somebody else has written meanwhile.
+    """
+    try:
+        write_json(s3, workload, rel, document, **({"IfMatch": etag} if etag else {"IfNoneMatch": "*"}))
+    except PipelineError as error:
+        if error.__cause__ is None or code_of(error.__cause__) not in NOT_AS_EXPECTED:
+            raise
+        return False
+    return True
 
 
 def keys(s3: Any, workload: Workload, rel: str) -> list[str]:
@@ -55,6 +83,17 @@ def copy(s3: Any, workload: Workload, source: str, target: str) -> None:
     """Copies an object inside the bucket, without moving its bytes through this machine."""
     with translated(f"copying {source} to {target}"):
         s3.copy({"Bucket": workload.bucket, "Key": source}, workload.bucket, target, Config=ONE_REQUEST)
+
+
+def digest(s3: Any, workload: Workload, rel: str) -> tuple[int, str]:
+    """Size in bytes and SHA-256 of an object of the workload, read in a stream."""
+    hashed, size = hashlib.sha256(), 0
+    with translated(f"reading {workload.uri(rel)}"):
+        body = s3.get_object(Bucket=workload.bucket, Key=workload.key(rel))["Body"]
+        for block in body.iter_chunks(BLOCK_BYTES):
+            hashed.update(block)
+            size += len(block)
+    return size, hashed.hexdigest()
 
 
 def remove(s3: Any, workload: Workload, rel: str) -> None:

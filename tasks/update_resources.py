@@ -5,6 +5,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from prefect.runtime import flow_run
+
 from pipeline import export, inputs, publish, reformat, tables
 from pipeline.form import InputForm
 from pipeline.publish import Manifest
@@ -42,7 +44,8 @@ def update_resources(job: Job, form: InputForm, exported: str) -> Published:
     logger().info(
         "%d rows: %d items × %d steps × %s", written.rows, written.items, written.horizon, written.types
     )
-    published = _publish(job, form, publish.publish(job.s3, job.workload, job.run))
+    new = publish.publish(job.s3, job.workload, job.run, by=flow_run.get_flow_run_ui_url())
+    published = _publish(job, form, new)
     inputs.unstage(job.s3, job.workload, job.run)
     return published
 
@@ -50,13 +53,15 @@ def update_resources(job: Job, form: InputForm, exported: str) -> Published:
 @step("Update-Resources", "Update-Resources from history")
 def republish(job: Job, form: InputForm) -> Published:
     """Publish the forecast of this content again, which an earlier run made and another has replaced."""
-    return _publish(job, form, publish.republish(job.s3, job.workload, job.run))
+    back = publish.publish(job.s3, job.workload, job.run, kind="republish", by=flow_run.get_flow_run_ui_url())
+    return _publish(job, form, back)
 
 
 def _publish(job: Job, form: InputForm, manifest: Manifest) -> Published:
     names = tables.register(
         job.place.client("glue"), job.place.database, job.workload, job.params, form, manifest
     )
+    publish.tidy(job.s3, job.workload, manifest)
     _show(job, form, manifest, names)
     return Published(manifest, names)
 

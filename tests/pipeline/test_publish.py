@@ -1,10 +1,11 @@
 import datetime as dt
+import hashlib
 import json
 
 import pytest
 
-from pipeline import publish, record, storage
-from pipeline.errors import Missing
+from pipeline import publications, publish, record, storage
+from pipeline.errors import BadForecast, Missing, NotYet
 from pipeline.export import Part
 from pipeline.publish import MANIFEST, Manifest
 from pipeline.record import Record
@@ -74,7 +75,7 @@ def test_repeating_a_publication_changes_no_byte(s3, workload, archived, snapsho
 def test_the_forecast_before_stays_for_its_readers_and_older_ones_go(s3, workload, archived, snapshot):
     for hour, run in enumerate(("one", "two", "three")):
         archived(run)
-        publish.publish(s3, workload, run, at(hour))
+        publish.tidy(s3, workload, publish.publish(s3, workload, run, at(hour)))
     folders = {key.split("/")[2] for key in snapshot() if key.startswith("shop/forecast/")}
     assert folders == {"manifest.json", "two", "three"}
     assert publish.current(s3, workload).previous == "two"
@@ -85,9 +86,9 @@ def test_rolling_back_restores_the_earlier_bytes(s3, workload, archived, snapsho
     for hour, run in enumerate(("one", "two", "three")):
         archived(run)
         publish.publish(s3, workload, run, at(hour))
-    publish.republish(s3, workload, "one", at(4))
+    publish.publish(s3, workload, "one", at(4), kind="rollback", by="http://run", held=["three"])
     current = publish.current(s3, workload)
-    assert (current.run, current.previous) == ("one", "three")
+    assert (current.run, current.previous, current.held) == ("one", "three", ("three",))
     assert snapshot()["shop/forecast/one/forecast.csv"] == b"the forecast of one\n"
 
 
@@ -143,7 +144,7 @@ def test_interrupted_anywhere_readers_see_a_whole_forecast_and_a_repetition_ends
     before = snapshot()
 
     def work():
-        publish.publish(s3, workload, "three", at(3))
+        publish.tidy(s3, workload, publish.publish(s3, workload, "three", at(3)))
 
     count = len(calls_of(s3, work))
     expected = snapshot()
@@ -182,7 +183,7 @@ def test_a_record_has_a_known_state():
         Record("one", state="done")
 
 
-def test_the_manifest_is_written_last_but_for_the_clearing(s3, workload, archived):
+def test_the_manifest_is_written_last_but_for_the_journal(s3, workload, archived):
     archived("one")
     keys = []
 
@@ -193,4 +194,99 @@ def test_the_manifest_is_written_last_but_for_the_clearing(s3, workload, archive
     publish.publish(s3, workload, "one", at(1))
     s3.meta.events.unregister("before-parameter-build.s3", note)
     written = [key for key in keys if key]
-    assert written[-1] == workload.key(MANIFEST)
+    assert written[-2] == workload.key(MANIFEST)
+    assert written[-1] == workload.key("history/publications/20240103T010000Z_000001_one.json")
+
+
+def test_the_manifest_has_size_and_hash_of_every_file(s3, workload, archived, snapshot):
+    archived("one")
+    manifest = publish.publish(s3, workload, "one", at(1))
+    body = snapshot()["shop/forecast/one/forecast.csv"]
+    assert manifest.contents == {
+        "forecast.csv": {"size": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    }
+
+
+def test_a_manifest_of_an_earlier_release_is_read(s3, workload, archived):
+    archived("one")
+    stored = publish.publish(s3, workload, "one", at(1)).to_dict()
+    for name in ("contents", "number", "kind", "by", "kept", "held"):
+        del stored[name]
+    storage.write_json(s3, workload, MANIFEST, stored)
+    assert publish.current(s3, workload).number == 0
+    archived("two")
+    assert publish.publish(s3, workload, "two", at(2)).number == 1
+
+
+def test_a_forecast_that_was_replaced_within_the_hour_stays_for_slow_readers(s3, workload, archived):
+    for minute, run in ((0, "one"), (10, "two"), (20, "three"), (90, "four")):
+        archived(run)
+        now = dt.datetime(2024, 1, 3, tzinfo=dt.UTC) + dt.timedelta(minutes=minute)
+        publish.tidy(s3, workload, publish.publish(s3, workload, run, lambda now=now: now))
+        folders = set(storage.folders(s3, workload, "forecast/"))
+        assert {"three": {"one", "two", "three"}, "four": {"three", "four"}}.get(run, folders) == folders
+
+
+def test_two_that_publish_at_once_do_not_overwrite_each_other(s3, workload, archived, monkeypatch):
+    archived("one")
+    archived("two")
+    copy = storage.copy
+
+    def slow(*args):
+        copy(*args)
+        monkeypatch.setattr(storage, "copy", copy)
+        publish.publish(s3, workload, "two", at(2))
+
+    monkeypatch.setattr(storage, "copy", slow)
+    with pytest.raises(NotYet, match="at the same moment"):
+        publish.publish(s3, workload, "one", at(1))
+    assert publish.current(s3, workload).run == "two"
+    assert publish.publish(s3, workload, "one", at(3)).previous == "two"
+
+
+def test_a_swap_whose_answer_was_lost_counts_as_done(s3, workload, archived, monkeypatch):
+    archived("one")
+    replace = storage.replace_json
+
+    def lost(*args):
+        assert replace(*args)
+        return replace(*args)  # what the client's own retry does
+
+    monkeypatch.setattr(storage, "replace_json", lost)
+    assert publish.publish(s3, workload, "one", at(1)) == publish.current(s3, workload)
+
+
+def test_every_publication_is_in_the_journal_once(s3, workload, archived):
+    for hour, run in enumerate(("one", "two", "two")):
+        archived(run)
+        publish.publish(s3, workload, run, at(hour))
+    publish.publish(s3, workload, "one", at(4), kind="rollback", by="http://run")
+    told = [
+        (p.number, p.run, p.at[11:13], p.kind, p.replaced, p.by) for p in publications.listed(s3, workload)
+    ]
+    assert told == [
+        (1, "one", "00", "publish", None, None),
+        (2, "two", "01", "publish", "one", None),
+        (3, "one", "04", "rollback", "two", "http://run"),
+    ]
+
+
+def test_the_archive_lists_its_forecasts_newest_first(s3, workload, archived, put):
+    assert publish.archived(s3, workload) == []
+    for run in ("one", "two"):
+        archived(run)
+    put("history/clean/half/other.csv", b"x")
+    found = publish.archived(s3, workload)
+    assert {one.run for one in found} == {"one", "two"}
+    assert found == sorted(found, key=lambda one: one.at, reverse=True)
+    assert found[0].size == len("the forecast of one\n")
+
+
+def test_an_archive_that_was_altered_is_not_published(s3, workload, archived, put):
+    for run in ("one", "two"):
+        archived(run)
+        publish.publish(s3, workload, run, at(1))
+    put("history/clean/one/forecast.csv", b"the forecast of me!\n")
+    with pytest.raises(BadForecast, match="is not what was archived"):
+        publish.publish(s3, workload, "one", at(2), kind="rollback")
+    assert publish.current(s3, workload).run == "two"

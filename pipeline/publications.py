@@ -1,0 +1,50 @@
+"""The journal of what readers were shown: `history/publications/`, one object per publication, only added to.
+
+Each entry is derived from the manifest that made its forecast the current one. So an entry that a crash
+prevented is written by whoever comes next, and one that is there already is written again as it was.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline import storage
+from pipeline.workload import Workload
+
+if TYPE_CHECKING:  # the manifest's module writes this journal
+    from pipeline.publish import Manifest
+
+FOLDER = "history/publications/"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One change of the current forecast."""
+
+    number: int  # counted from 1 for the workload's first
+    run: str
+    at: str  # UTC
+    kind: str  # publish, republish or rollback
+    replaced: str | None  # the run that was current before
+    by: str | None  # the page of the flow run that did it
+
+
+def note(s3: Any, workload: Workload, manifest: "Manifest") -> Publication:
+    """Writes down that this manifest has become the current one."""
+    entry = Publication(
+        number=manifest.number,
+        run=manifest.run,
+        at=manifest.published_at or "",
+        kind=manifest.kind,
+        replaced=manifest.previous,
+        by=manifest.by,
+    )
+    compact = entry.at.replace(":", "").replace("-", "")
+    storage.write_json(s3, workload, f"{FOLDER}{compact}_{entry.number:06}_{entry.run}.json", asdict(entry))
+    return entry
+
+
+def listed(s3: Any, workload: Workload) -> list[Publication]:
+    """All publications, oldest first."""
+    paths = (key[len(workload.folder) :] for key in storage.keys(s3, workload, FOLDER))
+    entries = (storage.read_json(s3, workload, path) for path in paths)
+    return sorted((Publication(**entry) for entry in entries if entry), key=lambda entry: entry.number)
