@@ -8,7 +8,9 @@
     ├── Rejected              a service refused a request as invalid
     ├── ResourceFailed        a job of the forecasting service failed or was stopped
     ├── BadForecast           an export that is not items × horizon × types
-    └── NotYet                waiting helps: throttled, out of quota, in use
+    ├── WaitedInVain          waiting would have helped, but took longer than allowed
+    └── NotYet                waiting helps: throttled, in use
+        ├── QuotaUsedUp       waiting helps when something of that kind ends or is deleted
         └── Unreachable       waiting helps: no connection, or the service stumbled
 
 Whether waiting helps is a property of the class. `translate` turns botocore's errors into this tree.
@@ -112,10 +114,18 @@ class BadForecast(PipelineError):
     """The exported forecast is not what was asked for."""
 
 
+class WaitedInVain(PipelineError):
+    """What was waited for did not come within the longest time allowed."""
+
+
 class NotYet(PipelineError):
     """The request is fine but cannot be served now; the same request later may be."""
 
     waiting_helps = True
+
+
+class QuotaUsedUp(NotYet):
+    """The account has as many resources, or as many at work, as its quota allows."""
 
 
 class Unreachable(NotYet):
@@ -289,7 +299,7 @@ def _final(code: str, message: str, doing: str) -> PipelineError:
 def _not_yet(code: str, message: str, doing: str) -> NotYet:
     if code in _QUOTA:
         remedy = "The step waits; delete what is no longer needed, or ask for a higher quota."
-        return NotYet(f"A quota is used up while {doing} ({message}).", remedy)
+        return QuotaUsedUp(f"A quota is used up while {doing} ({message}).", remedy)
     if code in _IN_USE:
         return NotYet(
             f"Something is still in use while {doing} ({message}).", "The step waits until it is free."

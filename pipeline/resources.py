@@ -14,8 +14,11 @@ from pipeline.names import Names
 from pipeline.params import Params
 
 BROKEN = ("CREATE_FAILED", "CREATE_STOPPED", "DELETE_FAILED")
+GROWING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 LEAVING = ("DELETE_PENDING", "DELETE_IN_PROGRESS", "CREATE_STOPPING")
 ULID_LENGTH = 26  # letters and digits that the service appends to the ARN of an AutoPredictor
+# A deletion takes minutes. Longer than this only something holds it up that the run did not make.
+LONGEST_REMOVAL_S = 1800
 ABSENT = ("ResourceNotFoundException",)
 REFUSED = ("InvalidInputException", "ValidationException")
 
@@ -151,20 +154,40 @@ def start_import(
     """
     name = names.import_job(dataset_type)
     arn = arn_of(forecast, role_arn, "dataset-import-job", name_of(dataset_arn), name)
-    if _is_replaced(forecast, dataset_arn, arn):
+    if _is_replaced(_imports(forecast, dataset_arn), arn):
         remove(forecast, arn)
     request = params.create_import_request(dataset_type, name, dataset_arn, path, role_arn, file_format)
     return _ensure(forecast, arn, lambda: forecast.create_dataset_import_job(**request))
 
 
-def _is_replaced(forecast: Any, dataset_arn: str, arn: str) -> bool:
-    filters = [
-        {"Key": "DatasetArn", "Value": dataset_arn, "Condition": "IS"},
-        {"Key": "Status", "Value": "ACTIVE", "Condition": "IS"},
-    ]
-    found = _listed(forecast, "list_dataset_import_jobs", "DatasetImportJobs", filters)
-    by_arn = {entry["DatasetImportJobArn"]: entry["LastModificationTime"] for entry in found}
-    return arn in by_arn and by_arn[arn] < max(by_arn.values())
+def current_import(forecast: Any, dataset_arn: str) -> str | None:
+    """The ARN of the import that a dataset's content is from; None without one, or while it may change."""
+    found = _imports(forecast, dataset_arn)
+    if any(entry["Status"] in GROWING for entry in found):
+        return None
+    active = [entry for entry in found if entry["Status"] == "ACTIVE"]
+    if not active:
+        return None
+    newest: str = max(active, key=lambda entry: entry["LastModificationTime"])["DatasetImportJobArn"]
+    return newest
+
+
+def _is_replaced(imports: list[dict[str, Any]], arn: str) -> bool:
+    """Whether another import came after this one.
+
+    Raises:
+        NotYet: while another import is under way: which of the two will hold is open.
+    """
+    others = [entry for entry in imports if entry["DatasetImportJobArn"] != arn]
+    if any(entry["Status"] in GROWING for entry in others):
+        raise NotYet("Another import into the dataset is under way.", "The step waits for its end.")
+    times = {e["DatasetImportJobArn"]: e["LastModificationTime"] for e in imports if e["Status"] == "ACTIVE"}
+    return arn in times and times[arn] < max(times.values())
+
+
+def _imports(forecast: Any, dataset_arn: str) -> list[dict[str, Any]]:
+    filters = [{"Key": "DatasetArn", "Value": dataset_arn, "Condition": "IS"}]
+    return _listed(forecast, "list_dataset_import_jobs", "DatasetImportJobs", filters)
 
 
 def start_predictor(
@@ -193,9 +216,16 @@ def find_predictor(forecast: Any, name: str, dataset_group_arn: str) -> str | No
 
 
 def start_forecast(forecast: Any, role_arn: str, names: Names, params: Params, predictor_arn: str) -> str:
-    """The ARN of the run's forecast, started if it is not there."""
+    """The ARN of the run's forecast, started if it is not there.
+
+    One that an earlier attempt made with another predictor is removed, with its export, and made again.
+    """
     request = params.create_forecast_request(names.forecast, predictor_arn)
     arn = arn_of(forecast, role_arn, "forecast", names.forecast)
+    found = _found(forecast, arn)
+    if found is not None and found["PredictorArn"] != predictor_arn:
+        remove(forecast, arn_of(forecast, role_arn, "forecast-export-job", names.forecast, names.export_job))
+        remove(forecast, arn)
     return _ensure(forecast, arn, lambda: forecast.create_forecast(**request))
 
 
@@ -253,9 +283,14 @@ def delete(forecast: Any, arn: str) -> None:
 
 
 def remove(forecast: Any, arn: str, on_progress: waiting.OnProgress | None = None, **pauses: Any) -> None:
-    """Deletes a resource and returns when the service no longer knows it."""
-    waiting.patiently(lambda: delete(forecast, arn), on_progress, **pauses)
-    waiting.wait_until_gone(lambda: describe(forecast, arn), on_progress, **pauses)
+    """Deletes a resource and returns when the service no longer knows it.
+
+    Raises:
+        WaitedInVain: if something holds the deletion up for longer than LONGEST_REMOVAL_S.
+    """
+    limited = {"limit_s": LONGEST_REMOVAL_S, **pauses}
+    waiting.patiently(lambda: delete(forecast, arn), on_progress, **limited)
+    waiting.wait_until_gone(lambda: describe(forecast, arn), on_progress, **limited)
 
 
 def _ensure(forecast: Any, arn: str, create: Callable[[], Mapping[str, Any]]) -> str:
@@ -306,11 +341,14 @@ def _is_usable(forecast: Any, arn: str) -> bool:
 
 
 def _exists(forecast: Any, arn: str) -> bool:
+    return _found(forecast, arn) is not None
+
+
+def _found(forecast: Any, arn: str) -> dict[str, Any] | None:
     try:
-        describe(forecast, arn)
+        return describe(forecast, arn)
     except Missing:
-        return False
-    return True
+        return None
 
 
 def _listed(forecast: Any, call: str, member: str, filters: list[dict[str, str]]) -> list[dict[str, Any]]:

@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pipeline.errors import FOREIGN, Missing, NotYet, PipelineError, ResourceFailed, translate
+from pipeline.errors import (
+    FOREIGN,
+    Missing,
+    PipelineError,
+    QuotaUsedUp,
+    ResourceFailed,
+    WaitedInVain,
+    translate,
+)
 
 T = TypeVar("T")
 
@@ -16,6 +24,7 @@ SHARE = 0.1  # a pause is a tenth of the wait so far, so a job is noticed at mos
 JITTER = 0.25  # of a pause, so that runs that started together do not ask together
 
 _EXPECTED = (PipelineError, *FOREIGN)
+GONE = "GONE"  # our own word for the state of what the service does not know (any more)
 FAILED = ("CREATE_FAILED", "CREATE_STOPPED", "UPDATE_FAILED", "DELETE_FAILED")
 
 
@@ -40,6 +49,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+OnQuota = Callable[[QuotaUsedUp, float], None]
 
 
 class Pauses:
@@ -67,10 +77,10 @@ class Pauses:
         """Sleeps until the next attempt.
 
         Raises:
-            NotYet: if the limit is reached.
+            WaitedInVain: if the limit is reached.
         """
         if self._limit_s is not None and self.waited_s >= self._limit_s:
-            raise NotYet(
+            raise WaitedInVain(
                 f"{what} after {self.waited_s:.0f} seconds; the limit is {self._limit_s:.0f}.",
                 "Run again later: it continues where it stopped.",
             )
@@ -91,23 +101,11 @@ def wait_until_active(
         pauses: clock, sleep, random, first_s, cap_s, limit_s of `Pauses`.
 
     Raises:
+        Missing: if there is no such resource.
         ResourceFailed: if the resource failed or was stopped; it carries the service's message.
-        NotYet: if `limit_s` is given and passed.
+        WaitedInVain: if `limit_s` is given and passed.
     """
-    between = Pauses(**pauses)
-    while True:
-        try:
-            found = dict(describe())
-        except _EXPECTED as error:
-            _raise_unless_waiting_helps(error, "asking for a resource's state")
-            found = {"Status": "no answer"}
-        status = found["Status"]
-        _tell(on_progress, status, found, between)
-        if status == "ACTIVE":
-            return found
-        if status in FAILED:
-            raise _failure(found)
-        between.pause(f"The resource is still {status}")
+    return _watch(describe, "ACTIVE", FAILED, on_progress, **pauses)
 
 
 def wait_until_gone(
@@ -117,28 +115,64 @@ def wait_until_gone(
 
     Raises:
         ResourceFailed: if the deletion failed.
-        NotYet: if `limit_s` is given and passed.
+        WaitedInVain: if `limit_s` is given and passed.
     """
+    _watch(_or_gone(describe), GONE, ("DELETE_FAILED",), on_progress, **pauses)
+
+
+def _watch(
+    describe: Callable[[], Mapping[str, Any]],
+    wanted: str,
+    failed: tuple[str, ...],
+    on_progress: OnProgress | None,
+    **pauses: Any,
+) -> dict[str, Any]:
+    """The description once its state is the wanted one."""
     between = Pauses(**pauses)
     while True:
         try:
             found = dict(describe())
         except _EXPECTED as error:
-            if isinstance(translate(error, "asking for a resource's state"), Missing):
-                return
             _raise_unless_waiting_helps(error, "asking for a resource's state")
             found = {"Status": "no answer"}
-        _tell(on_progress, found["Status"], found, between)
-        if found["Status"] == "DELETE_FAILED":
+        status = found["Status"]
+        _tell(on_progress, status, found, between)
+        if status == wanted:
+            return found
+        if status in failed:
             raise _failure(found)
-        between.pause(f"The resource is still {found['Status']}")
+        between.pause(f"The resource is still {status}")
 
 
-def patiently(call: Callable[[], T], on_progress: OnProgress | None = None, **pauses: Any) -> T:
+def _or_gone(describe: Callable[[], Mapping[str, Any]]) -> Callable[[], Mapping[str, Any]]:
+    def asked() -> Mapping[str, Any]:
+        try:
+            return describe()
+        except _EXPECTED as error:
+            if isinstance(translate(error, "asking for a resource's state"), Missing):
+                return {"Status": GONE}
+            raise
+
+    return asked
+
+
+def patiently(
+    call: Callable[[], T],
+    on_progress: OnProgress | None = None,
+    on_quota: OnQuota | None = None,
+    **pauses: Any,
+) -> T:
     """What the call returns, repeated for as long as waiting helps.
 
+    Args:
+        call: asks the service for something.
+        on_progress: told every reason to wait.
+        on_quota: called with each refusal for a used-up quota and the seconds waited so far, before the
+            next pause; it may make room, or raise.
+        pauses: as for `wait_until_active`.
+
     Raises:
-        PipelineError: the first error that waiting does not help, or NotYet at `limit_s`.
+        PipelineError: the first error that waiting does not help, or WaitedInVain at `limit_s`.
     """
     between = Pauses(**pauses)
     while True:
@@ -147,6 +181,8 @@ def patiently(call: Callable[[], T], on_progress: OnProgress | None = None, **pa
         except _EXPECTED as error:
             reason = _raise_unless_waiting_helps(error, "calling the service")
         _tell(on_progress, f"waiting: {reason.what}", {}, between)
+        if on_quota is not None and isinstance(reason, QuotaUsedUp):
+            on_quota(reason, between.waited_s)
         between.pause(reason.what.rstrip("."))
 
 

@@ -128,10 +128,23 @@ def test_perform_delete_removes_what_the_run_made_and_nothing_else(site: Site) -
     kept = set(site.forecast.made)
     assert len(kept) == 6, "without it everything stays"
     site.configure(PerformDelete=True)
-    state = site.run(key="params.json")
+    site.upload(days=6)
+    state = site.run()
     assert state.is_completed(), state.message
     assert set(site.forecast.made) == kept
     assert len(site.published()) == 1 + 2 * 6 * 3
+
+
+def test_perform_delete_that_comes_later_cleans_up_and_trains_nothing(site: Site) -> None:
+    site.run()
+    made, live = site.forecast.created(), site.published()
+    site.configure(PerformDelete=True)
+    state = site.run(key="params.json")
+    assert state.message.startswith("Already forecast")
+    assert site.forecast.created() == made
+    kinds = {arn.split(":", 5)[5].split("/")[0] for arn in site.forecast.made}
+    assert kinds == {"dataset", "dataset-group"}
+    assert site.published() == live
 
 
 def test_a_clean_up_that_was_interrupted_is_finished_by_the_next_run(site: Site) -> None:

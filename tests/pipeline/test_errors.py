@@ -19,9 +19,11 @@ from pipeline.errors import (
     NotYet,
     PipelineError,
     Problem,
+    QuotaUsedUp,
     Rejected,
     ResourceFailed,
     Unreachable,
+    WaitedInVain,
     translate,
     translated,
 )
@@ -31,7 +33,7 @@ CODES = {
     "SlowDown": NotYet,
     "TooManyRequestsException": NotYet,
     "RequestLimitExceeded": NotYet,
-    "LimitExceededException": NotYet,
+    "LimitExceededException": QuotaUsedUp,
     "ResourceInUseException": NotYet,
     "InternalFailure": Unreachable,
     "ServiceUnavailable": Unreachable,
@@ -131,7 +133,9 @@ EXAMPLES = {
     Rejected: Rejected("This.", "That."),
     ResourceFailed: ResourceFailed("This.", "That."),
     BadForecast: BadForecast("This.", "That."),
+    WaitedInVain: WaitedInVain("This.", "That."),
     NotYet: NotYet("This.", "That."),
+    QuotaUsedUp: QuotaUsedUp("This.", "That."),
     Unreachable: Unreachable("This.", "That."),
 }
 

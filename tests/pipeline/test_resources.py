@@ -2,7 +2,7 @@ import pytest
 
 from pipeline import resources, waiting
 from pipeline.domains import TARGET
-from pipeline.errors import Missing, NotYet
+from pipeline.errors import Missing, NotYet, WaitedInVain
 from pipeline.names import Names
 
 ROLE = "arn:aws:iam::000000000000:role/forecast"
@@ -142,6 +142,60 @@ def test_an_import_that_another_run_has_replaced_is_made_again(forecast, build):
     assert created(forecast).count("CreateDatasetImportJob") == 3
     described = {arn: entry["described"] for arn, entry in forecast.resources.items() if "import-job" in arn}
     assert max(described, key=lambda arn: described[arn]["CreationTime"]) == first
+
+
+def test_an_import_waits_for_the_end_of_another_into_the_same_dataset(forecast, build):
+    build("ffffffffffff")
+    others = next(entry for arn, entry in forecast.resources.items() if "import-job" in arn)
+    others["states"] = ["CREATE_IN_PROGRESS"]
+    with pytest.raises(NotYet, match="under way"):
+        build()
+    others["states"] = ["ACTIVE"]
+    build()
+
+
+def test_a_datasets_content_is_from_the_newest_import(forecast, build):
+    first = build()
+    assert resources.current_import(forecast, first["dataset"]) == first["import"]
+    second = build("ffffffffffff")
+    assert resources.current_import(forecast, first["dataset"]) == second["import"]
+    forecast.resources[second["import"]]["states"] = ["CREATE_IN_PROGRESS"]
+    assert resources.current_import(forecast, first["dataset"]) is None
+
+
+def test_a_forecast_of_another_predictor_is_made_again_with_its_export(forecast, build, names, params):
+    first, other = build(), build("ffffffffffff")
+    again = resources.start_forecast(forecast, ROLE, names, params, other["predictor"])
+    assert again == first["forecast"]
+    assert resources.describe(forecast, again)["PredictorArn"] == other["predictor"]
+    assert first["export"] not in forecast.resources
+
+
+@pytest.mark.parametrize(
+    "kind", ["dataset-import-job", "predictor", "forecast/", "forecast-export-job"], ids=str.strip
+)
+def test_every_kind_of_failed_resource_is_made_again_by_the_next_attempt(forecast, build, kind):
+    first = build()
+    failed = next(arn for arn in first.values() if f":{kind}" in arn)
+    forecast.resources[failed]["states"] = ["CREATE_FAILED"]
+    for arn in [a for a in forecast.resources if a != failed and _stands_on(forecast, a, failed)]:
+        del forecast.resources[arn]
+    assert build() == first
+    assert forecast.resources[failed]["states"] == ["ACTIVE"]
+
+
+def _stands_on(forecast, arn, parent):
+    """Whether a resource could not have been made while its parent had failed."""
+    order = ["dataset-import-job", "predictor", "forecast", "forecast-export-job"]
+    words = [a.split(":", 5)[5].split("/")[0] for a in (arn, parent)]
+    return words[0] in order and order.index(words[0]) > order.index(words[1])
+
+
+def test_a_deletion_that_something_foreign_holds_up_ends(forecast, build, pauses, clock):
+    arns = build()
+    with pytest.raises(WaitedInVain, match="in use"):
+        resources.remove(forecast, arns["predictor"], **pauses)
+    assert clock.now_s < 2 * resources.LONGEST_REMOVAL_S
 
 
 def test_the_group_holds_exactly_the_datasets(forecast, names, params):

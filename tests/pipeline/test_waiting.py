@@ -1,6 +1,7 @@
 import pytest
 
-from pipeline.errors import Denied, Missing, NotYet, ResourceFailed
+from pipeline.errors import Denied, Missing, ResourceFailed, WaitedInVain
+from pipeline.quota import Quota
 from pipeline.waiting import patiently, wait_until_active, wait_until_gone
 
 
@@ -75,8 +76,8 @@ def test_pauses_grow_to_a_cap_and_are_a_little_random(clock):
     assert clock.slept[0] == 1.25
 
 
-def test_a_limit_ends_the_wait_and_says_that_waiting_helps(clock):
-    with pytest.raises(NotYet, match="still CREATE_PENDING after"):
+def test_a_limit_ends_the_wait_for_good(clock):
+    with pytest.raises(WaitedInVain, match="still CREATE_PENDING after") as ended:
         wait_until_active(
             lambda: {"Status": "CREATE_PENDING"},
             clock=clock,
@@ -85,6 +86,7 @@ def test_a_limit_ends_the_wait_and_says_that_waiting_helps(clock):
             limit_s=60,
         )
     assert 60 <= clock.now_s < 100
+    assert not ended.value.waiting_helps, "a step that is tried again would wait as long again"
 
 
 def test_gone_means_that_the_service_does_not_know_it(pauses, aws_fault):
@@ -116,3 +118,41 @@ def test_a_call_is_not_repeated_when_waiting_does_not_help(pauses, aws_fault, cl
 def test_a_fault_of_our_own_comes_through(pauses):
     with pytest.raises(KeyError):
         patiently(answers(KeyError("x")), **pauses)
+
+
+def test_a_used_up_quota_is_waited_for_after_making_room_once(pauses, aws_fault, clock):
+    rooms, seen = [], []
+    full = aws_fault("LimitExceededException", message="Quota limit of 3 predictors has been reached")
+    quota = Quota(lambda: rooms.append(clock.now_s), most_wait_s=3600)
+    found = patiently(answers(full, full, full, {"x": 1}), seen.append, quota, **pauses)
+    assert found == {"x": 1}
+    assert len(rooms) == 1
+    assert "Quota limit of 3 predictors" in seen[-1].status, "the progress note names the quota"
+
+
+def test_a_quota_that_stays_used_up_ends_the_wait_naming_quota_and_remedy(pauses, aws_fault, clock):
+    def full():
+        raise aws_fault("LimitExceededException", message="Quota limit of 3 predictors has been reached")
+
+    with pytest.raises(WaitedInVain) as ended:
+        patiently(full, None, Quota(lambda: None, most_wait_s=7200), **pauses)
+    assert "Quota limit of 3 predictors has been reached" in ended.value.what
+    assert "2 hours" in ended.value.what
+    assert "Retention" in ended.value.remedy
+    assert "MostQuotaWaitHours" in ended.value.remedy
+    assert 7200 <= clock.now_s < 7300
+
+
+def test_room_that_cannot_be_made_is_no_failure_of_the_step(pauses, aws_fault):
+    def denied():
+        raise aws_fault("AccessDeniedException")
+
+    call = answers(aws_fault("LimitExceededException"), "ACTIVE")
+    assert patiently(call, None, Quota(denied, most_wait_s=60), **pauses) == {"Status": "ACTIVE"}
+
+
+def test_throttling_is_no_question_of_quota(pauses, aws_fault):
+    rooms = []
+    quota = Quota(lambda: rooms.append(1), most_wait_s=0)
+    patiently(answers(aws_fault("ThrottlingException"), "ACTIVE"), None, quota, **pauses)
+    assert rooms == []
