@@ -52,6 +52,11 @@ class Accuracy:
         """The summary metrics of the chosen algorithm; empty when nothing could be measured."""
         return next((w.metrics for w in self.windows if w.is_summary), {})
 
+    @property
+    def quantile_losses(self) -> dict[str, float]:
+        """The summary's weighted quantile losses of the chosen algorithm, by quantile: "0.5"."""
+        return next((w.quantile_losses for w in self.windows if w.is_summary), {})
+
     def rows(self) -> list[dict[str, Any]]:
         """One flat row per algorithm and window, for tables."""
         return [_row(window) for window in self.windows]

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import matplotlib
@@ -10,18 +9,13 @@ import matplotlib
 matplotlib.use("Agg")  # draws into memory; there is no screen
 
 import matplotlib.dates
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline import storage, timestamps
-from pipeline.datafile import Chunk, CsvFile, ParquetFile
-from pipeline.errors import InputChanged, Missing, translated
-from pipeline.form import CSV, FileForm, InputForm
-from pipeline.inputs import Inputs, staged_key
+from pipeline.form import InputForm
+from pipeline.inputs import Inputs
+from pipeline.observations import forecast_rows, target_rows
 from pipeline.params import Params
 from pipeline.publish import Manifest
 from pipeline.quantiles import type_order
@@ -33,7 +27,6 @@ HISTORY_COLOR = "#33415c"
 FORECAST_COLOR = "#d1495b"
 WIDTH_IN, HEIGHT_IN, DPI = 8.0, 2.1, 90
 LONGEST_NAME = 60
-PIECE_ROWS = 200_000
 
 
 def fan_chart(history: pd.DataFrame, forecast: pd.DataFrame, items: int = 4, title: str = "") -> bytes:
@@ -108,24 +101,9 @@ def chart_data(
     forecast = _forecast(s3, workload, params, manifest, items)
     wanted = set(forecast["item"])
     since = manifest.first - _reach(params)
-    pieces: list[pd.DataFrame] = []
-    for file in form.files["train"]:
-        key, etag = _where(s3, workload, inputs, manifest.run, file)
-        try:
-            chunks = _chunks(s3, workload, params, file, key, etag)
-            pieces += [_history(chunk, params, wanted, since, file) for chunk in chunks]
-        except (InputChanged, Missing):  # a newer upload has replaced it: its own run draws that history
-            continue
+    pieces = list(target_rows(s3, workload, params, form, inputs, manifest.run, wanted, since))
     empty = pd.DataFrame({"item": [], "timestamp": [], "value": []})
     return (pd.concat(pieces, ignore_index=True) if pieces else empty), forecast
-
-
-def _where(s3: Any, workload: Workload, inputs: Inputs, run: str, file: FileForm) -> tuple[str, str | None]:
-    """What to read, and the ETag to insist on: the run's own copy while it is there, else the input."""
-    copy = staged_key(workload, run, file.key)
-    if storage.keys(s3, workload, copy[len(workload.folder) :]):
-        return copy, None
-    return file.key, next((o.etag for o in inputs.of("train") if o.key == file.key), None)
 
 
 def _reach(params: Params) -> dt.timedelta:
@@ -134,78 +112,12 @@ def _reach(params: Params) -> dt.timedelta:
 
 
 def _forecast(s3: Any, workload: Workload, params: Params, manifest: Manifest, items: int) -> pd.DataFrame:
-    """The forecasts of the items with the largest totals, the columns named by their place."""
-    spec = params.target
-    keys = [spec.position(name) for name in params.key_columns]
-    columns = {"timestamp": spec.position("timestamp"), "value": spec.position(spec.target_field)}
+    """The forecasts of the items with the largest totals."""
     kept: list[pd.DataFrame] = []
-    for name in manifest.files:
-        key = workload.key(f"forecast/{manifest.run}/{name}")
-        with translated(f"reading s3://{workload.bucket}/{key}"):
-            body = s3.get_object(Bucket=workload.bucket, Key=key)["Body"]
-            header = 0 if manifest.has_header else None
-            pieces = pd.read_csv(body, header=header, dtype=str, keep_default_na=False, chunksize=PIECE_ROWS)
-            for piece in pieces:
-                piece.columns = pd.RangeIndex(len(piece.columns))
-                found = pd.DataFrame({name: piece[place] for name, place in columns.items()})
-                found["item"] = _item_names([piece[place] for place in keys])
-                found["type"] = piece[len(spec.columns)]
-                found["value"] = found["value"].astype(float)
-                kept = [_of_largest(pd.concat([*kept, found], ignore_index=True), items)]
-    chosen = kept[0]
-    form = timestamps.directive(params.timestamp_format)
-    return chosen.assign(timestamp=pd.to_datetime(chosen["timestamp"], format=form))
+    for piece in forecast_rows(s3, workload, params, manifest):
+        kept = [_of_largest(pd.concat([*kept, piece], ignore_index=True), items)]
+    return kept[0]
 
 
 def _of_largest(forecast: pd.DataFrame, items: int) -> pd.DataFrame:
     return forecast[forecast["item"].isin(_largest(forecast, items))]
-
-
-def _item_names(keys: list[pd.Series]) -> pd.Series:
-    name = keys[0].astype(str)
-    for other in keys[1:]:
-        name = name + " / " + other.astype(str)
-    return name
-
-
-def _chunks(
-    s3: Any, workload: Workload, params: Params, file: FileForm, key: str, etag: str | None
-) -> Iterator[Chunk]:
-    condition = {"IfMatch": f'"{etag}"'} if etag else {}
-    with translated(f"reading s3://{workload.bucket}/{key}"):
-        body = s3.get_object(Bucket=workload.bucket, Key=key, **condition)["Body"]
-        if file.format == CSV:
-            yield from CsvFile(body, len(params.target.columns)).chunks()
-        else:
-            parquet = ParquetFile(body)
-            yield from parquet.chunks()
-            parquet.close()
-
-
-def _history(
-    chunk: Chunk, params: Params, wanted: set[str], since: dt.datetime, file: FileForm
-) -> pd.DataFrame:
-    """The rows of a chunk that belong to the chosen items and to the last stretch."""
-    spec = params.target
-    arrays = chunk.arrays
-    if file.has_header and file.format == CSV and chunk.start == 0:
-        arrays = [array.slice(1) for array in arrays]
-    keys = [_text(arrays[spec.position(name)]) for name in params.key_columns]
-    item = keys[0] if len(keys) == 1 else pc.binary_join_element_wise(*keys, " / ")
-    mask = pc.is_in(item, value_set=pa.array(sorted(wanted), pa.string()))
-    frame = pd.DataFrame(
-        {
-            "item": item.filter(mask).to_pandas(),
-            "timestamp": pd.to_datetime(_text(arrays[spec.position("timestamp")]).filter(mask).to_pandas()),
-            "value": _numbers(arrays[spec.position(spec.target_field)].filter(mask)),
-        }
-    )
-    return frame[frame["timestamp"] >= since]
-
-
-def _text(array: pa.Array) -> pa.Array:
-    return pc.fill_null(pc.cast(array, pa.string()), "")
-
-
-def _numbers(array: pa.Array) -> np.ndarray:
-    return pd.to_numeric(_text(array).to_pandas(), errors="coerce").to_numpy(dtype=float)
