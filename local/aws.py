@@ -23,6 +23,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from local.athena.service import AthenaService
 from local.gateway import Gateway
 from local.memory import Memory
 from local.postman import Postman
@@ -52,7 +53,8 @@ def make_gateway(folder: Path, port: int, forecastd_port: int) -> tuple[BaseWSGI
     memory = Memory(Vault(folder))
     memory.start()
     moto = DomainDispatcherApplication(create_backend_app)
-    gateway = Gateway(moto, memory, Proxy("127.0.0.1", forecastd_port))
+    athena = AthenaService(f"http://127.0.0.1:{port}", folder / "athena")
+    gateway = Gateway(moto, memory, Proxy("127.0.0.1", forecastd_port), athena)
     server = make_server("127.0.0.1", port, gateway, threaded=True, request_handler=_Handler)
     return server, memory
 

@@ -1,6 +1,7 @@
 """One AWS endpoint for everything: looks at whom a request is for and lets the right back end answer.
 
     signed for forecast, or X-Amz-Target AmazonForecast….*  ─▶  forecastd, over HTTP
+    a query, X-Amz-Target AmazonAthena.*Query…              ─▶  athena, in this process: DuckDB
     everything else                                         ─▶  moto, in this process  ─▶  vault
 
 An answer leaves only when what it says is on disk. A failure of a back end becomes an error in the
@@ -19,6 +20,7 @@ from xml.sax.saxutils import escape
 
 from werkzeug.exceptions import HTTPException
 
+from local.athena.service import OPERATIONS, AthenaService
 from local.memory import Memory
 from local.proxy import Proxy, Unreachable, read_body
 
@@ -29,6 +31,7 @@ HEALTH = "/_health"
 
 FORECAST_SERVICES = ("forecast", "forecastquery")
 FORECAST_TARGETS = ("AmazonForecast.", "AmazonForecastRuntime.")
+ATHENA_TARGET = "AmazonAthena."
 
 # Operations that change nothing; anything else is saved after it was answered.
 READING = re.compile(r"(Get|List|Describe|Head|BatchGet|Search|Query|Lookup)[A-Z]")
@@ -50,12 +53,16 @@ class Gateway:
         moto: moto's dispatcher: `get_application(environ)` gives the application of the request's service.
         memory: what is told of every change.
         forecastd: where Forecast and ForecastQuery are answered.
+        athena: runs queries; without it they are moto's, which answers every query with nothing.
     """
 
-    def __init__(self, moto: Any, memory: Memory, forecastd: Proxy) -> None:
+    def __init__(
+        self, moto: Any, memory: Memory, forecastd: Proxy, athena: AthenaService | None = None
+    ) -> None:
         self.moto = moto
         self.memory = memory
         self.forecastd = forecastd
+        self.athena = athena
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == HEALTH:
@@ -63,6 +70,9 @@ class Gateway:
             return []
         if is_forecast(environ):
             return self._ask_forecastd(environ, start_response)
+        query = query_operation(environ)
+        if self.athena is not None and query is not None:
+            return self._ask_athena(self.athena, query, environ, start_response)
         if is_a_person_looking(environ):
             environ["HTTP_AUTHORIZATION"] = BROWSER
         status, headers, body = self._ask_moto(environ)
@@ -77,6 +87,15 @@ class Gateway:
             status, headers, body = failure(environ, "503 Service Unavailable", "ServiceUnavailable", text)
             start_response(status, headers)
             return body
+
+    @staticmethod
+    def _ask_athena(
+        athena: AthenaService, operation: str, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        status, content = athena(operation, environ)
+        headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(content)))]
+        start_response(status, headers)
+        return [content]
 
     def _ask_moto(self, environ: dict[str, Any]) -> Answer:
         operation = operation_of(environ)
@@ -143,6 +162,13 @@ def is_forecast(environ: dict[str, Any]) -> bool:
     """Whether a request is one of Forecast or ForecastQuery."""
     target = environ.get("HTTP_X_AMZ_TARGET") or ""
     return target.startswith(FORECAST_TARGETS) or service_of(environ) in FORECAST_SERVICES
+
+
+def query_operation(environ: dict[str, Any]) -> str | None:
+    """The operation of Athena that the query engine answers, if the request is for one."""
+    target = environ.get("HTTP_X_AMZ_TARGET") or ""
+    operation = target.removeprefix(ATHENA_TARGET)
+    return operation if target.startswith(ATHENA_TARGET) and operation in OPERATIONS else None
 
 
 def operation_of(environ: dict[str, Any]) -> str | None:
