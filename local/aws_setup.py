@@ -2,6 +2,7 @@
 
 bucket, with versions ─ every upload ─▶ queue forecast-uploads (after 20 attempts ─▶ …-dead)
 topic forecast-notices ─▶ queue forecast-mail          role, Glue database, params.json
+work group forecast ─▶ bucket …-athena, for the results of queries
 """
 
 import json
@@ -18,9 +19,11 @@ from local.settings import (
     DEAD_QUEUE,
     MAIL_QUEUE,
     QUEUE,
+    RESULTS_BUCKET,
     ROLE,
     ROOT,
     TOPIC,
+    WORKGROUP,
     Settings,
     require_loopback,
 )
@@ -53,6 +56,7 @@ def set_up(settings: Settings) -> None:
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=mail)
     _role()
     _database()
+    _results()
     settings.outbox.mkdir(parents=True, exist_ok=True)
 
 
@@ -99,6 +103,17 @@ def _database() -> None:
         glue.create_database(DatabaseInput={"Name": DATABASE})
     except glue.exceptions.AlreadyExistsException:
         return
+
+
+def _results() -> None:
+    """The work group of the product leaves the results of its queries in a bucket of its own."""
+    s3 = client("s3")
+    if RESULTS_BUCKET not in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=RESULTS_BUCKET)
+    athena = client("athena")
+    if WORKGROUP not in [each["Name"] for each in athena.list_work_groups()["WorkGroups"]]:
+        place = {"OutputLocation": f"s3://{RESULTS_BUCKET}/"}
+        athena.create_work_group(Name=WORKGROUP, Configuration={"ResultConfiguration": place})
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parents[1]
 
 BUCKET = "forecast-local"
+RESULTS_BUCKET = "forecast-local-athena"
+WORKGROUP = "forecast"
 QUEUE = "forecast-uploads"
 DEAD_QUEUE = "forecast-uploads-dead"
 MAIL_QUEUE = "forecast-mail"
@@ -122,6 +124,7 @@ class Settings:
             "FORECAST_TOPIC_ARN": self.topic_arn,
             "FORECAST_QUEUE": QUEUE,
             "FORECAST_DATABASE": DATABASE,
+            "FORECAST_WORKGROUP": WORKGROUP,
             "FORECAST_NAMESPACE": NAMESPACE,
             "FORECAST_LOCAL_DIR": str(self.folder),
             "FORECAST_AWS_PORT": str(self.aws_port),
