@@ -11,17 +11,15 @@ each other group. The mixture that is measured on window e0 is chosen on the win
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from forecastd.models import candidates
-from forecastd.models.fallback import has_enough
-from forecastd.models.history import History
-from forecastd.models.progress import Progress
-from forecastd.models.quantiles import GRID, ordered
+from forecastd.models.quantiles import GRID
+from forecastd.models.stretch import Candidate, Stretch, parts
 from forecastd.series.panel import Panel
 from forecastd.series.windows import Window
 
@@ -74,23 +72,44 @@ class Backtest:
         """All windows, newest first."""
         return [*self.evaluated, *self.selecting, *self.yearly]
 
-    def history(self, start: int) -> tuple[History, np.ndarray]:
-        """The view from a window's start on the series that can be modelled there, and which those are."""
-        rows = has_enough(self.panel.values[:, :start])
-        return History.of(self.panel.only(rows), self.horizon, start), rows
+    def candidate(self, name: str) -> Candidate:
+        """A candidate as it is to be tried here."""
+        return Candidate(name, self.hyperparameters, self.horizon, self.seed, self.threads)
 
-    def run(self, name: str, progress: Progress) -> None:
-        """Forecast every window with one candidate."""
-        algorithm = candidates.make(name, self.hyperparameters)
+    def stretches(self, name: str) -> list[Stretch]:
+        """What has to be forecast with one candidate."""
+        candidate = self.candidate(name)
+        return [
+            Stretch(candidate, windows, rows)
+            for windows in self._windows_by_fit(name)
+            for rows in parts(candidate, self.panel.size)
+        ]
+
+    def take(self, stretch: Stretch, forecasts: Sequence[np.ndarray]) -> None:
+        """Keep the forecasts of a stretch, one [rows, H, K] per window."""
+        shape = (self.panel.size, self.horizon, len(GRID))
+        for window, forecast in zip(stretch.windows, forecasts, strict=True):
+            key = stretch.candidate.name, window.start
+            if key not in self.forecasts:
+                self.forecasts[key] = np.full(shape, np.nan, np.float32)
+            self.forecasts[key][stretch.rows] = forecast
+
+    def sort(self, names: Sequence[str]) -> None:
+        """Put the forecasts into the order of the candidates, whichever was done first."""
+        order = {name: place for place, name in enumerate(names)}
+        self.forecasts = dict(
+            sorted(self.forecasts.items(), key=lambda item: (order[item[0][0]], item[0][1]))
+        )
+
+    def _windows_by_fit(self, name: str) -> list[tuple[Window, ...]]:
+        """The windows in the order of time, cut before each at which the candidate is fitted anew."""
+        groups: list[list[Window]] = []
+        learns = candidates.make(name).learns
         for window in sorted(self.windows, key=lambda one: one.start):
-            with progress.step(name):
-                history, rows = self.history(window.start)
-                if self._fits_at(window):
-                    algorithm.fit(history, self.seed, self.threads)
-                forecast = np.full((self.panel.size, self.horizon, len(GRID)), np.nan, np.float32)
-                if rows.any():
-                    forecast[rows] = ordered(algorithm.forecast(history, self.threads))
-                self.forecasts[name, window.start] = forecast
+            if not groups or not learns or self._fits_at(window):
+                groups.append([])
+            groups[-1].append(window)
+        return [tuple(group) for group in groups]
 
     def _fits_at(self, window: Window) -> bool:
         """Whether it is evaluated, or the oldest of a group that shares a fit."""

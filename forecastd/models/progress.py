@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
 Report = Callable[[float, float | None], None]
 
@@ -18,9 +17,14 @@ class Progress:
     """Tells ``report(fraction, seconds_left)`` after each step."""
 
     def __init__(
-        self, report: Report, limit_s: float | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        report: Report,
+        limit_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        abreast: int = 1,
     ) -> None:
         self._report, self._limit, self._clock = report, limit_s, clock
+        self._abreast = abreast  # steps that are done at the same time
         self._began = clock()
         self._planned: list[tuple[str, float]] = []
         self._taken: dict[str, list[float]] = defaultdict(list)
@@ -35,25 +39,28 @@ class Progress:
         """Seconds since the start."""
         return self._clock() - self._began
 
-    def allows(self, kind: str, guess_s: float, steps: int) -> bool:
-        """Whether ``steps`` of a kind, measured or else guessed in seconds, fit into the time limit."""
+    def allows(self, kind: str) -> bool:
+        """Whether the planned steps of a kind, measured or else guessed, fit into the time limit."""
         if self._limit is None:
             return True
+        guesses = [guess for planned, guess in self._planned if planned == kind]
         taken = self._taken.get(kind)
-        each = sum(taken) / len(taken) if taken else guess_s
-        return self.elapsed_s + each * steps <= self._limit
+        expected = len(guesses) * sum(taken) / len(taken) if taken else sum(guesses)
+        return self.elapsed_s + expected / self._abreast <= self._limit
 
     def drop(self, kind: str) -> None:
         """Expect no more steps of this kind."""
         self._planned = [step for step in self._planned if step[0] != kind]
 
-    @contextmanager
-    def step(self, kind: str) -> Iterator[None]:
-        """Time one step and report."""
-        began = self._clock()
-        yield
-        self._taken[kind].append(self._clock() - began)
-        self._settle(kind)
+    def done(self, kind: str, seconds: float, steps: int = 1) -> None:
+        """Note steps that took so long together, and report."""
+        for _ in range(steps):
+            self._taken[kind].append(seconds / steps)
+            self._settle(kind)
+        self.tell()
+
+    def tell(self) -> None:
+        """Report how far it is."""
         self._report(self.fraction, self.seconds_left)
 
     def _settle(self, kind: str) -> None:
@@ -68,7 +75,7 @@ class Progress:
         """Expected seconds of all steps not done yet."""
         measured = sum(sum(taken) for taken in self._taken.values())
         rate = measured / self._guessed_done if self._guessed_done > 0 else 1.0
-        return sum(self._expected(kind, guess, rate) for kind, guess in self._planned)
+        return sum(self._expected(kind, guess, rate) for kind, guess in self._planned) / self._abreast
 
     def _expected(self, kind: str, guess: float, rate: float) -> float:
         taken = self._taken.get(kind)

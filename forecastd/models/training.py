@@ -9,7 +9,7 @@ Amazon's classical four by the optimisation metric; any other method is that one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +18,18 @@ import pandas as pd
 
 from forecastd.errors import JobFailed
 from forecastd.models import candidates, quantiles
+from forecastd.models.algorithm import Algorithm, State
 from forecastd.models.backtest import Backtest, selection_windows, yearly_windows
 from forecastd.models.cores import single_threaded_algebra
+from forecastd.models.crew import Crew, Task, local_crew
 from forecastd.models.ensemble import Mixture, choose, equal_shares, scaled_loss
 from forecastd.models.fallback import completed, has_enough
 from forecastd.models.history import History
+from forecastd.models.per_series import PerSeries
 from forecastd.models.predictor import Evaluation, Predictor, WindowMetrics, forecast_table
 from forecastd.models.progress import Progress
 from forecastd.models.residuals import scales
+from forecastd.models.stretch import Candidate, Stretch, forecast_task, learning_task
 from forecastd.series.algorithms import (
     AUTO_ML,
     AUTO_ML_CANDIDATES,
@@ -38,6 +42,8 @@ from forecastd.series.panel import Panel
 from forecastd.series.windows import Window, backtest_windows
 
 MOST_SERIES_IN_SELECTION = 3000  # more do not change the mixture, only the time
+WORTH_PROCESSES = 100_000  # values of history
+SERIES_WORTH_PROCESSES = 4  # where each is estimated by itself
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,10 @@ class TrainingRequest:
 
 
 def train(
-    panel: Panel, request: TrainingRequest, progress: Callable[[float, float | None], None]
+    panel: Panel,
+    request: TrainingRequest,
+    progress: Callable[[float, float | None], None],
+    crew: Crew | None = None,
 ) -> Predictor:
     """A predictor trained on ``panel``, with its accuracy on held-back windows.
 
@@ -66,30 +75,45 @@ def train(
         panel: All series.
         request: Method, horizon, windows, seed and limits.
         progress: Told the fraction done (0 to 1) and the seconds left, again and again.
+        crew: Who does the work; ``request.threads`` processes on this machine if not given. The answer
+            is the same.
 
     Raises:
         JobFailed: The request cannot be served with this data; the sentence says what to change.
     """
     with single_threaded_algebra():
-        return _train(panel, request, progress)
+        return _train(panel, request, progress, crew)
+
+
+def _local_crew(panel: Panel, request: TrainingRequest) -> Crew:
+    """As many processes as allowed; this one alone where starting others costs more than it saves."""
+    by_itself = any(isinstance(candidates.make(name), PerSeries) for name in _candidates(panel, request))
+    worth_it = panel.values.size >= WORTH_PROCESSES or (by_itself and panel.size >= SERIES_WORTH_PROCESSES)
+    return local_crew(request.threads if worth_it else 1)
 
 
 def _train(
-    panel: Panel, request: TrainingRequest, progress: Callable[[float, float | None], None]
+    panel: Panel,
+    request: TrainingRequest,
+    progress: Callable[[float, float | None], None],
+    crew: Crew | None,
 ) -> Predictor:
     chosen = _checked_hyperparameters(request)
     evaluated = _evaluated_windows(panel, request)
+    crew = crew or _local_crew(panel, request)
     selecting = selection_windows(panel, request.horizon_steps, evaluated) if _is_auto(request) else []
     yearly = yearly_windows(panel, request.horizon_steps, evaluated) if _is_auto(request) else []
+    threads = request.threads if crew.size == 1 else 1
     backtest = Backtest(
-        panel, request.horizon_steps, evaluated, selecting, yearly, chosen, request.seed, request.threads
+        panel, request.horizon_steps, evaluated, selecting, yearly, chosen, request.seed, threads
     )
-    clock = Progress(progress, request.time_limit_s)
-    skipped = _run(backtest, request, clock)
+    clock = Progress(progress, request.time_limit_s, abreast=crew.size)
+    work = _Work(backtest, crew, clock)
+    skipped = work.try_out(_candidates(panel, request))
     mixtures = _mixtures(backtest, request)
     ranked = _ranked(backtest, request, mixtures)
     final = mixtures["final"] if _is_auto(request) else Mixture({str(ranked[0].algorithm): 1.0})
-    algorithms = _final_fit(panel, request, chosen, final, clock)
+    algorithms = work.finish(final)
     return Predictor(
         chosen=AUTO_PREDICTOR if _is_auto(request) else str(ranked[0].algorithm),
         horizon=request.horizon_steps,
@@ -135,21 +159,68 @@ def _candidates(panel: Panel, request: TrainingRequest) -> Sequence[str]:
     return AUTO_ML_CANDIDATES if request.method == AUTO_ML else (request.method,)
 
 
-def _run(backtest: Backtest, request: TrainingRequest, clock: Progress) -> list[str]:
-    """Backtest the candidates, cheap ones first; returns those that the time limit left out."""
-    names = list(_candidates(backtest.panel, request))
-    windows = len(backtest.windows)
-    for name in names:
-        clock.plan([(name, candidates.guess_s(name, backtest.panel))] * (windows + 1))
-    skipped: list[str] = []
-    for name in names:
-        guess = candidates.guess_s(name, backtest.panel)
-        if backtest.forecasts and not clock.allows(name, guess, windows + 1):
-            skipped.append(name)
-            clock.drop(name)
-            continue
-        backtest.run(name, clock)
-    return skipped
+class _Work:
+    """What the crew has to do: backtest the candidates, and let those that learn learn from everything."""
+
+    def __init__(self, backtest: Backtest, crew: Crew, clock: Progress) -> None:
+        self._backtest, self._crew, self._clock = backtest, crew, clock
+        self._learnt: dict[str, State] = {}
+
+    def try_out(self, names: Sequence[str]) -> list[str]:
+        """Backtest the candidates; returns those that the time limit left out."""
+        stretches = {name: self._backtest.stretches(name) for name in names}
+        for name in names:
+            self._plan(name, stretches[name])
+        skipped: list[str] = []
+        self._do(self._tasks(stretches, skipped))
+        self._backtest.sort(names)
+        return skipped
+
+    def _plan(self, name: str, stretches: Sequence[Stretch]) -> None:
+        """Expect a step for each window and part of the series, and the final fit."""
+        guess = candidates.guess_s(name, self._backtest.panel)
+        steps = sum(len(stretch.windows) for stretch in stretches)
+        windows = len(self._backtest.windows)
+        self._clock.plan([(name, guess * windows / steps)] * steps + [(name, guess)])
+
+    def _tasks(self, stretches: Mapping[str, Sequence[Stretch]], skipped: list[str]) -> Iterator[Task]:
+        """Cheap candidates first, so that a time limit leaves out the costly ones.
+
+        A crew of several learns from everything at the same time as it backtests. One alone waits until
+        it is known what is needed.
+        """
+        begun = False
+        for name, own in stretches.items():
+            if begun and not self._clock.allows(name):
+                skipped.append(name)
+                self._clock.drop(name)
+                continue
+            begun = True
+            yield from map(forecast_task, own)
+            if self._crew.size > 1 and candidates.make(name).learns:
+                yield learning_task(self._backtest.candidate(name))
+
+    def _do(self, tasks: Iterator[Task]) -> None:
+        for task, result, seconds in self._crew.each(self._backtest.panel, tasks, self._clock.tell):
+            [what] = task.arguments
+            if isinstance(what, Candidate):
+                self._learnt[what.name] = result
+                self._clock.done(what.name, seconds)
+            else:
+                self._backtest.take(what, result)
+                self._clock.done(what.candidate.name, seconds, len(what.windows))
+
+    def finish(self, mixture: Mixture) -> dict[str, Algorithm]:
+        """The algorithms of the mixture, with what they learnt from the whole history."""
+        missing = [name for name in mixture.weights if name not in self._learnt]
+        self._do(learning_task(self._backtest.candidate(name)) for name in missing)
+        self._clock.finish()
+        return {name: self._restored(name) for name in mixture.weights}
+
+    def _restored(self, name: str) -> Algorithm:
+        algorithm = candidates.make(name, self._backtest.hyperparameters)
+        algorithm.restore(self._learnt[name])
+        return algorithm
 
 
 def _mixtures(backtest: Backtest, request: TrainingRequest) -> dict[str | int, Mixture]:
@@ -233,26 +304,6 @@ def _ranked(
 
 def _always(mixture: Mixture) -> Callable[[Window], Mixture]:
     return lambda window: mixture
-
-
-def _final_fit(
-    panel: Panel,
-    request: TrainingRequest,
-    hyperparameters: Mapping[str, str],
-    mixture: Mixture,
-    clock: Progress,
-) -> dict[str, Any]:
-    """The chosen algorithms, fitted on the whole history."""
-    rows = has_enough(panel.values)
-    history = History.of(panel.only(rows), request.horizon_steps)
-    fitted = {}
-    for name in mixture.weights:
-        algorithm = candidates.make(name, hyperparameters)
-        with clock.step(name):
-            algorithm.fit(history, request.seed, request.threads)
-        fitted[name] = algorithm
-    clock.finish()
-    return fitted
 
 
 def _report(

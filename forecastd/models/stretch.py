@@ -1,0 +1,90 @@
+"""The tasks of a training: pure functions of the panel, each done by one process of a crew.
+
+forecast_stretch    one candidate, some windows after one fit, some series  ──▶ forecasts
+learn               one candidate, the whole history                        ──▶ what it learnt
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecastd.models import candidates
+from forecastd.models.algorithm import State
+from forecastd.models.crew import Task
+from forecastd.models.fallback import has_enough
+from forecastd.models.history import History
+from forecastd.models.per_series import PerSeries
+from forecastd.models.quantiles import GRID, ordered
+from forecastd.series.panel import Panel
+from forecastd.series.windows import Window
+
+MOST_SERIES_IN_A_TASK = 32  # of a method that looks at each series by itself
+TASKS_OF_FEW_SERIES = 16
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An algorithm to be tried, and how."""
+
+    name: str
+    hyperparameters: Mapping[str, str]
+    horizon: int
+    seed: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Windows that a candidate forecasts after one fit before the first of them, for some series."""
+
+    candidate: Candidate
+    windows: tuple[Window, ...]  # in the order of time
+    rows: slice  # of the panel's series
+
+
+def forecast_task(stretch: Stretch) -> Task:
+    """The task of forecasting a stretch."""
+    return Task(forecast_stretch, (stretch,))
+
+
+def learning_task(candidate: Candidate) -> Task:
+    """The task of learning from the whole history."""
+    return Task(learn, (candidate,))
+
+
+def parts(candidate: Candidate, size: int) -> Iterator[slice]:
+    """The series that are forecast together: all, or some where each is forecast by itself."""
+    if not isinstance(candidates.make(candidate.name), PerSeries) or candidate.threads > 1:
+        yield slice(0, size)
+        return
+    step = int(np.clip(size // TASKS_OF_FEW_SERIES, 1, MOST_SERIES_IN_A_TASK))
+    for low in range(0, size, step):
+        yield slice(low, min(low + step, size))
+
+
+def forecast_stretch(panel: Panel, stretch: Stretch) -> list[np.ndarray]:
+    """The forecast of each window [rows, H, K], NaN where the history is too short."""
+    candidate, panel = stretch.candidate, panel.only(np.arange(panel.size)[stretch.rows])
+    algorithm = candidates.make(candidate.name, candidate.hyperparameters)
+    forecasts = []
+    for number, window in enumerate(stretch.windows):
+        enough = has_enough(panel.values[:, : window.start])
+        history = History.of(panel.only(enough), candidate.horizon, window.start)
+        if number == 0:
+            algorithm.fit(history, candidate.seed, candidate.threads)
+        forecast = np.full((panel.size, candidate.horizon, len(GRID)), np.nan, np.float32)
+        if enough.any():
+            forecast[enough] = ordered(algorithm.forecast(history, candidate.threads))
+        forecasts.append(forecast)
+    return forecasts
+
+
+def learn(panel: Panel, candidate: Candidate) -> State:
+    """What a candidate learns from the whole history."""
+    algorithm = candidates.make(candidate.name, candidate.hyperparameters)
+    history = History.of(panel.only(has_enough(panel.values)), candidate.horizon)
+    algorithm.fit(history, candidate.seed, candidate.threads)
+    return algorithm.state()
