@@ -15,8 +15,7 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-# The flow that recovers; other flows on the same server are left alone.
-FLOW = "forecast"
+from blocks.runs import FLOW
 
 # Three heartbeats: one may be late on a busy machine, and so may a process be that is still starting.
 LOST_AFTER = timedelta(seconds=90)

@@ -1,5 +1,7 @@
 """`python -m bridge`: relay S3 notifications from a queue into Prefect until told to end.
 
+`python -m bridge dead list|replay|drop` is about the messages that could never be processed.
+
 Settings come from the environment:
 
     FORECAST_QUEUE              name or URL of the queue (forecast-uploads)
@@ -16,10 +18,12 @@ import sys
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from prefect.client.orchestration import get_client
 
+from bridge import deadletters
 from bridge.announcer import Announcer
-from bridge.queue import Queue
+from bridge.queue import NoDeadLetters, Queue
 from bridge.relay import Pace, Relay
 
 LONGEST_POLL_S = 20
@@ -45,29 +49,48 @@ def pace_from(environment: dict[str, str]) -> Pace:
     return pace
 
 
-def main() -> None:
-    """Relay with the settings of the environment; SIGTERM and SIGINT end it within a second or two."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stdout
-    )
-    for chatty in ("httpx", "botocore"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    pace = pace_from(dict(os.environ))
+def queue_from(environment: dict[str, str], poll_s: int) -> Queue:
+    """The queue that the environment names."""
     sqs = boto3.client(
         "sqs",
         config=Config(
             retries={"mode": "standard", "total_max_attempts": 3},
             connect_timeout=5,
-            read_timeout=pace.poll_s + 15,
+            read_timeout=poll_s + 15,
         ),
     )
-    queue = Queue(sqs, os.environ.get("FORECAST_QUEUE", "forecast-uploads"))
+    return Queue(sqs, environment.get("FORECAST_QUEUE", "forecast-uploads"))
+
+
+def relay_until_told(queue: Queue, pace: Pace) -> None:
+    """Relay; SIGTERM and SIGINT end it within a second or two."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stdout
+    )
+    for chatty in ("httpx", "botocore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     with get_client(sync_client=True) as client:  # brings authentication, CSRF and retries on 503
         relay = Relay(queue, Announcer(client), pace)
         for one in (signal.SIGINT, signal.SIGTERM):
             signal.signal(one, lambda *_: relay.stop())
         logging.getLogger("bridge").info("relaying %s to %s", queue.name, client.api_url)
         relay.run()
+
+
+def main() -> None:
+    """Do what the command line says, with the settings of the environment."""
+    pace = pace_from(dict(os.environ))
+    queue = queue_from(dict(os.environ), pace.poll_s)
+    what, *rest = sys.argv[1:] or ["relay"]
+    if what == "relay":
+        relay_until_told(queue, pace)
+    elif what == "dead":
+        try:
+            raise SystemExit(deadletters.main(queue, rest))
+        except (NoDeadLetters, BotoCoreError, ClientError) as error:
+            raise SystemExit(str(error)) from error
+    else:
+        raise SystemExit(f"There is no {what!r}: `python -m bridge`, or `python -m bridge dead list`.")
 
 
 if __name__ == "__main__":

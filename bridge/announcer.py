@@ -1,10 +1,14 @@
-"""Prefect as the bridge sees it: post events, and ask which of them it has acted on."""
+"""Prefect as the bridge sees it: post events, ask which it has acted on and which runs are to come."""
 
+import datetime as dt
 import logging
-from collections.abc import Collection
-from typing import Any, Protocol
+from collections.abc import Callable, Collection
+from typing import Any
 
 import httpx
+
+from blocks.runs import TO_COME, PrefectClient, runs
+from pipeline.workload import Workload
 
 log = logging.getLogger("bridge")
 
@@ -14,25 +18,44 @@ FAILED = ("prefect.automation.action.failed", "prefect-cloud.automation.action.f
 STARTS_A_RUN = "run-deployment"
 
 
-class PrefectClient(Protocol):
-    """The one method of Prefect's synchronous client that is used here."""
+# The server understands such a request and will never take it; trying again does not help.
+REFUSALS = (400, 413, 422)
 
-    def request(self, method: Any, path: Any, **kwargs: Any) -> httpx.Response: ...
+
+class Refused(Exception):
+    """Prefect does not take an event, however often it is sent; the text is its reason."""
 
 
 class Announcer:
     """Posts events to Prefect and reads back what came of them."""
 
-    def __init__(self, client: PrefectClient) -> None:
+    def __init__(
+        self, client: PrefectClient, now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
+    ) -> None:
         self.client = client
+        self.now = now
 
     def post(self, events: list[dict[str, Any]]) -> None:
         """Hand events over. An accepted event is only in the server's memory: see `acted_on`.
 
         Raises:
-            httpx.HTTPError: the server is away or refuses them.
+            Refused: one of them is none in the server's eyes; it took nothing.
+            httpx.HTTPError: the server is away, or has trouble of its own.
         """
-        self.client.request("POST", "/events", json=events).raise_for_status()
+        try:
+            self.client.request("POST", "/events", json=events).raise_for_status()
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code in REFUSALS:
+                raise Refused(f"Prefect refuses the event ({error.response.status_code})") from error
+            raise
+
+    def awaited(self, workloads: Collection[Workload]) -> set[Workload]:
+        """Those workloads of which a run is to come that will see all that lies in the bucket now."""
+        if not workloads:
+            return set()
+        now = self.now()
+        coming = {run.workload for run in runs(self.client, TO_COME) if run.will_take_stock(now)}
+        return {each for each in workloads if each in coming}
 
     def acted_on(self, event_ids: Collection[str]) -> set[str]:
         """Those events for which an automation has started a deployment; failed starts are logged."""

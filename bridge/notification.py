@@ -7,6 +7,7 @@ Three shapes carry the same news:
     S3 → EventBridge rule → SQS   {"source": "aws.s3", "detail-type": "Object Created", "detail": {…}}
 """
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,9 +30,39 @@ class StoredObject:
     size: int | None = None
     time: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what S3 cannot have said: one such object in an event would hold up all others.
+
+        Raises:
+            Unreadable: a part is missing or of another kind.
+        """
+        for name in ("bucket", "key"):
+            _require_text(name, getattr(self, name))
+        for name in ("etag", "version_id", "time"):
+            if getattr(self, name) is not None:
+                _require_text(name, getattr(self, name))
+        if self.size is not None and (type(self.size) is not int or self.size < 0):
+            raise Unreadable("the size is no number of bytes")
+        if self.time is not None and not _is_time(self.time):
+            raise Unreadable("the time is none")
+
     @property
     def uri(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
+
+
+def _require_text(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise Unreadable(f"the {name} is no text")
+    if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):  # cannot be stored, cannot be sent
+        raise Unreadable(f"the {name} has a character that is none")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return dt.datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def parse(body: str) -> list[StoredObject]:
@@ -48,8 +79,17 @@ def parse(body: str) -> list[StoredObject]:
     """
     try:
         return list(_objects(json.loads(body)))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unreadable(f"no S3 notification: {type(error).__name__}: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Unreadable(f"no S3 notification: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Why, without quoting the message: what is in it is nobody's business."""
+    if isinstance(error, json.JSONDecodeError):
+        return "not JSON"
+    if isinstance(error, KeyError):
+        return f"no {error}"
+    return str(error) if isinstance(error, Unreadable) else "another form"
 
 
 def _objects(message: dict[str, Any]) -> Iterator[StoredObject]:

@@ -1,6 +1,7 @@
-"""The SQS queue that S3 writes its notifications to."""
+"""The SQS queue that S3 writes its notifications to, and the one for its dead letters."""
 
 import functools
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,29 @@ FIRST_RETURN_S = 30
 LAST_RETURN_S = 900
 
 
+# What a dead letter carries beside its text: why it is one, when S3 sent it, how often it was received.
+REASON = "Reason"
+SENT = "Sent"
+RECEIVED = "Received"
+
+
+class NoDeadLetters(Exception):
+    """The queue has no redrive policy, so there is no queue for its dead letters."""
+
+
 @dataclass(frozen=True)
 class Message:
-    """One received message; `attempt` counts how often the queue has handed it out, from 1."""
+    """One received message; `attempt` counts how often the queue has handed it out, from 1.
+
+    `sent_ms` is when it was sent, in milliseconds since 1970.
+    """
 
     id: str
     receipt: str
     body: str
     attempt: int
+    sent_ms: int = 0
+    reason: str | None = None  # of a dead letter that the bridge has buried
 
 
 class Queue:
@@ -45,7 +61,8 @@ class Queue:
             MaxNumberOfMessages=BATCH,
             WaitTimeSeconds=wait_s,
             VisibilityTimeout=self.visibility_s,
-            AttributeNames=["ApproximateReceiveCount"],
+            AttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+            MessageAttributeNames=[REASON, SENT, RECEIVED],
         )
         return [_message(raw) for raw in answer.get("Messages", [])]
 
@@ -60,7 +77,45 @@ class Queue:
             QueueUrl=self.url, ReceiptHandle=message.receipt, VisibilityTimeout=after_s
         )
 
+    # -- dead letters
+
+    @functools.cached_property
+    def dead(self) -> "Queue":
+        """The queue of the dead letters, which the redrive policy names.
+
+        Raises:
+            NoDeadLetters: there is none.
+        """
+        asked = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["RedrivePolicy"])
+        policy = json.loads(asked.get("Attributes", {}).get("RedrivePolicy", "{}"))
+        if "deadLetterTargetArn" not in policy:
+            raise NoDeadLetters(f"The queue {self.name} has no redrive policy; give it one.")
+        return Queue(self.sqs, policy["deadLetterTargetArn"].rsplit(":", 1)[-1], visibility_s=60)
+
+    def bury(self, message: Message, reason: str) -> None:
+        """Move a message to the dead letters, at least once, with the reason."""
+        self.dead.send(
+            message.body,
+            {REASON: reason, SENT: str(message.sent_ms), RECEIVED: str(message.attempt)},
+        )
+        self.delete(message)
+
+    def send(self, body: str, attributes: dict[str, str] | None = None) -> None:
+        """Put a message in."""
+        told = {
+            name: {"DataType": "String", "StringValue": text} for name, text in (attributes or {}).items()
+        }
+        self.sqs.send_message(QueueUrl=self.url, MessageBody=body, MessageAttributes=told)
+
 
 def _message(raw: dict[str, Any]) -> Message:
-    attempt = int(raw.get("Attributes", {}).get("ApproximateReceiveCount", "1"))
-    return Message(raw["MessageId"], raw["ReceiptHandle"], raw["Body"], attempt)
+    known = raw.get("Attributes", {})
+    told = {name: one.get("StringValue") for name, one in raw.get("MessageAttributes", {}).items()}
+    return Message(
+        id=raw["MessageId"],
+        receipt=raw["ReceiptHandle"],
+        body=raw["Body"],
+        attempt=int(told.get(RECEIVED) or known.get("ApproximateReceiveCount", "1")),
+        sent_ms=int(told.get(SENT) or known.get("SentTimestamp", "0")),
+        reason=told.get(REASON),
+    )

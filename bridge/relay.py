@@ -1,12 +1,17 @@
 """Moves the news of an upload from SQS into Prefect, at least once, and merges what arrives together.
 
-    receive ─▶ linger and receive again ─▶ one event per workload ─▶ POST /api/events
-                                                                        │
-    delete the messages ◀── an automation has started a run ◀── look ◀──┘   (else: back to the queue)
+    receive ─▶ linger and receive again ─▶ is a run to come? ─▶ one event per workload ─▶ POST /api/events
+                                                │ yes                                          │
+    delete the messages ◀───────────────────────┴── an automation has started a run ◀── look ◀─┘
+                                                                          (else: back to the queue)
 
 A message leaves the queue only when Prefect has acted: an accepted event is in the server's memory
 alone, and a server killed in the next seconds forgets it. Repetition is harmless, a run finds out by
 itself that its content is already forecast; loss would not be.
+
+Uploads that come while a run is at work start one more, however many they are: as long as that one has
+not begun to look into the bucket, it will see them all. Therefore nothing more is received while an
+event waits for its run. What can never be read goes to the dead-letter queue at once, with the reason.
 """
 
 import logging
@@ -20,10 +25,10 @@ from dataclasses import dataclass
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bridge.announcer import Announcer
+from bridge.announcer import Announcer, Refused
 from bridge.event import Upload, merge
 from bridge.notification import StoredObject, Unreadable, parse
-from bridge.queue import Message, Queue
+from bridge.queue import Message, NoDeadLetters, Queue
 
 log = logging.getLogger("bridge")
 
@@ -105,19 +110,18 @@ class Relay:
             raise Stopped
 
     def turn(self) -> None:
-        """One receive, if need be one announcement, and one look at what is still pending."""
+        """One look at what is pending or, if nothing is, one receive and if need be one announcement."""
         self.confirm()
-        messages = self._receive()
-        if messages:
-            self.announce(messages)
-        elif self.pending:
+        if self.pending:
             self._wait(self.pace.look_s)
+        elif messages := self._receive():
+            self.announce(messages)
 
     # -- from the queue
 
     def _receive(self) -> list[Message]:
         """A burst: the first messages, and those that follow within the linger time."""
-        found = self._poll(0 if self.pending else self.pace.poll_s)
+        found = self._poll(self.pace.poll_s)
         while found and len(found) < MOST_MESSAGES:
             self._wait(self.pace.linger_s)
             more = self.queue.receive(0)
@@ -143,29 +147,54 @@ class Relay:
     # -- to Prefect
 
     def announce(self, messages: list[Message]) -> None:
-        """Post one event per workload for these messages; nothing is deleted yet.
+        """Post one event per workload for which no run is to come; nothing announced is deleted yet.
 
         Raises:
             httpx.HTTPError: Prefect did not take the events; the messages are back in the queue.
         """
         readable = self._read(messages)
-        self._drop_settled(readable)
-        uploads = merge(stored for objects in readable.values() for stored in objects)
         attempt = max((message.attempt for message in readable), default=1)
-        events = self._events_of(readable, uploads, attempt)
-        for message in [m for m in readable if not events[m]]:
-            self._settle(message)  # announces no input, or a write that a later one replaced
-            del readable[message]
-        if not uploads:
-            return
         try:
-            self.announcer.post([upload.event(attempt) for upload in uploads])
+            self._drop_settled(readable)
+            uploads = self._unawaited(merge(stored for objects in readable.values() for stored in objects))
+            events = self._events_of(readable, uploads, attempt)
+            for message in [m for m in readable if not events[m]]:
+                self._settle(message)  # no input, replaced by a later write, or seen by a run to come
+                del readable[message]
+            refused = self._post(uploads, attempt)
         except httpx.HTTPError:
             self._return_when_prefect_is_back(list(readable))
             raise
+        for message in [m for m in readable if events[m] & refused.keys()]:
+            self._bury(message, next(reason for one, reason in refused.items() if one in events[message]))
+            del readable[message]
         self._await(readable, events)
+
+    def _unawaited(self, uploads: list[Upload]) -> list[Upload]:
+        """The uploads that no run to come will see; the others need no event."""
+        awaited = self.announcer.awaited({upload.workload for upload in uploads})
+        for upload in [each for each in uploads if each.workload in awaited]:
+            log.info("%s: a run that has not begun yet will see it", _described(upload))
+        return [each for each in uploads if each.workload not in awaited]
+
+    def _post(self, uploads: list[Upload], attempt: int) -> dict[str, str]:
+        """Post the events.
+
+        Returns:
+            The ids of those that Prefect will never take, with its reason; the others are posted.
+        """
+        if not uploads:
+            return {}
+        try:
+            self.announcer.post([upload.event(attempt) for upload in uploads])
+        except Refused as error:
+            if len(uploads) == 1:
+                return {uploads[0].event_id(attempt): str(error)}
+            alone = [self._post([upload], attempt) for upload in uploads]  # find out which
+            return {one: reason for refused in alone for one, reason in refused.items()}
         for upload in uploads:
             log.info("announced %s, attempt %d", _described(upload), attempt)
+        return {}
 
     def _read(self, messages: list[Message]) -> dict[Message, list[StoredObject]]:
         readable = {}
@@ -173,8 +202,17 @@ class Relay:
             try:
                 readable[message] = parse(message.body)
             except Unreadable as error:
-                log.error("message %s is left for the dead-letter queue: %s", message.id, error)
+                self._bury(message, str(error))
         return readable
+
+    def _bury(self, message: Message, reason: str) -> None:
+        """Move a message to the dead letters; where that cannot be, the queue does so in the end."""
+        try:
+            self.queue.bury(message, reason)
+        except (NoDeadLetters, BotoCoreError, ClientError) as error:
+            log.error("message %s (%s) could not be moved to the dead letters: %s", message.id, reason, error)
+        else:
+            log.error("message %s is a dead letter: %s; see `python -m bridge dead list`", message.id, reason)
 
     def _drop_settled(self, readable: dict[Message, list[StoredObject]]) -> None:
         """Leave out what came again although Prefect acted on it, only later than we had looked."""

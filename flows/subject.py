@@ -13,22 +13,17 @@ def workload_of(bucket: str, key: str | None = None, folder: str | None = None) 
     Raises:
         PipelineError: the key is no input of any workload.
     """
-    if key is None:
-        path = (folder or "").strip("/")
-        return Workload(bucket, f"{path}/" if path else "")
-    owner = Workload.of(bucket, key)
-    if owner is None:
+    found = Workload.meant_by(bucket, key, folder)
+    if found is None:
         raise PipelineError(
             f"s3://{bucket}/{key} is no input of a workload.",
             "Inputs are params.json and what lies under train/, related/ and metadata/.",
         )
-    return owner[0]
+    return found
 
 
 def label_of(parameters: Mapping[str, Any]) -> str:
     """What people call the workload of a flow run with these parameters; the bucket if they name none."""
     bucket = str(parameters["bucket"])
-    try:
-        return workload_of(bucket, parameters.get("key"), parameters.get("folder")).label
-    except PipelineError:
-        return bucket
+    found = Workload.meant_by(bucket, parameters.get("key"), parameters.get("folder"))
+    return found.label if found else bucket

@@ -6,8 +6,6 @@ server that keeps its leases in memory (the default) forgets them when it restar
 is taken; so a run that has waited in vain looks whether anybody is at work at all.
 """
 
-import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from uuid import UUID
@@ -19,6 +17,8 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.runtime import flow_run
+
+from blocks.runs import turn_name
 
 # The shortest that a Prefect server grants. A lease is renewed after three quarters of it.
 LEASE_S = 60
@@ -34,7 +34,7 @@ def turn(label: str) -> Iterator[None]:
     Losing the server for longer than the lease does not end the run: every step finds what exists, so
     two runs at once repeat each other's questions, not each other's work.
     """
-    name = limit_name(label)
+    name = turn_name(label)
     with get_client(sync_client=True) as client:
         _make(client, name)
         _say_at_work(client, name, False)  # a run that starts again after a crash still says so
@@ -44,12 +44,6 @@ def turn(label: str) -> Iterator[None]:
                 _free_if_nobody_is_at_work(client, name)
             _say_at_work(client, name, True)
             yield
-
-
-def limit_name(label: str) -> str:
-    """The limit's name: readable, without the characters that Prefect refuses, one per label."""
-    readable = re.sub(r"[^A-Za-z0-9._ -]+", "-", label)[:80]
-    return f"forecast {readable} {hashlib.sha256(label.encode()).hexdigest()[:8]}"
 
 
 def _make(client: SyncPrefectClient, name: str) -> None:

@@ -38,6 +38,19 @@ class Workload:
                 return cls(bucket, _folder(folders[:place])), segment
         return (cls(bucket, _folder(folders)), "params") if name == PARAMS else None
 
+    @classmethod
+    def meant_by(cls, bucket: str, key: str | None = None, folder: str | None = None) -> "Workload | None":
+        """The workload that a key belongs to or, without a key, the one in the folder.
+
+        Returns:
+            None if the key is no input of a workload.
+        """
+        if key is None:
+            path = (folder or "").strip("/")
+            return cls(bucket, f"{path}/" if path else "")
+        owner = cls.of(bucket, key)
+        return owner[0] if owner else None
+
     def key(self, rel: str) -> str:
         """The object key of a path inside the workload."""
         return self.folder + rel

@@ -1,6 +1,7 @@
 """What the bridge reads out of the queue's messages."""
 
 import json
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -67,3 +68,42 @@ def test_other_news_of_s3_announces_nothing(message: dict) -> None:
 def test_anything_else_is_unreadable(body: str) -> None:
     with pytest.raises(Unreadable, match="no S3 notification"):
         parse(body)
+
+
+def changed(**object_: object) -> str:
+    stored = {**RECORD["s3"]["object"], **object_}  # type: ignore[index]
+    return json.dumps({"Records": [{**RECORD, "s3": {"bucket": {"name": "demand"}, "object": stored}}]})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        changed(key=""),
+        changed(key=5),
+        changed(key="train/%00.csv"),
+        changed(eTag=["a"]),
+        changed(size="7"),
+        changed(size=-1),
+        changed(size=True),
+        changed(versionId={}),
+        json.dumps({"Records": [{**RECORD, "eventTime": "secret"}]}),
+        json.dumps({"Records": [{**RECORD, "eventTime": "2026-01-01T00:00:00"}]}),
+        json.dumps({**THROUGH_EVENTBRIDGE, "detail": {"bucket": {"name": "b"}, "object": {"key": "\ud800"}}}),
+        json.dumps({**THROUGH_EVENTBRIDGE, "detail": {"bucket": {"name": None}, "object": {"key": "a"}}}),
+        "[" * 100_000,
+    ],
+    ids=range(13),
+)
+def test_what_s3_cannot_have_said_is_unreadable_and_not_quoted(body: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        parse(body)
+    assert "secret" not in str(caught.value)
+    assert len(str(caught.value)) < 100
+
+
+@pytest.mark.parametrize(
+    "key", ["train/\n x.csv", "train/a'; drop table b;--.csv", "train/😀/ü.csv", "train/=1+1.csv"]
+)
+def test_a_key_may_have_any_characters(key: str) -> None:
+    (stored,) = parse(changed(key=quote_plus(key)))
+    assert stored.key == key

@@ -1,5 +1,6 @@
 """The relay against a real (in-process) SQS and a stand-in for Prefect that can be away or idle."""
 
+import datetime as dt
 import json
 import os
 import signal
@@ -14,11 +15,13 @@ import httpx
 import pytest
 from moto import mock_aws
 
+from blocks.runs import turn_name
 from bridge.announcer import EXECUTED, FAILED, Announcer
 from bridge.queue import Queue
 from bridge.relay import Pace, Relay, Stopped
 
 ROOT = Path(__file__).resolve().parents[2]
+NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 
 
 class FakePrefect:
@@ -30,11 +33,17 @@ class FakePrefect:
         self.outcome = {"event": EXECUTED[0], "payload": {"action_type": "run-deployment"}}
         self.refusals = 0
         self.healthy = [False, True]
+        self.runs: list[dict[str, Any]] = []
+        self.never: set[str] = set()  # keys of objects whose event is no event to it
 
     def request(self, method: Any, path: Any, **kwargs: Any) -> httpx.Response:
         asked = httpx.Request(method, f"http://prefect{path}")
         if path == "/events":
             return httpx.Response(self._take(kwargs["json"]), request=asked)
+        if path == "/flow_runs/filter":
+            live = kwargs["json"]["flow_runs"]["state"]["type"]["any_"]
+            known = [one for one in self.runs if one["state_type"] in live]
+            return httpx.Response(200, json=known, request=asked)
         if path == "/health":
             return httpx.Response(200 if self.healthy.pop(0) else 503, request=asked)
         wanted = set(kwargs["json"]["filter"]["any_resource"]["id"])
@@ -46,8 +55,24 @@ class FakePrefect:
         if self.refusals:
             self.refusals -= 1
             return 503
+        if any(event["payload"]["key"] in self.never for event in events):
+            return 422
         self.posted += events
         return 204
+
+    def run(self, key: str, state: str = "SCHEDULED", attempts: int = 0, **more: Any) -> dict[str, Any]:
+        """A flow run for an upload."""
+        told = {
+            "id": str(len(self.runs)),
+            "parameters": {"bucket": "demand", "key": key},
+            "state_type": state,
+            "run_count": attempts,
+            "tags": [],
+            "expected_start_time": "2026-01-01T00:00:00Z",
+            **more,
+        }
+        self.runs.append(told)
+        return told
 
 
 class Bench:
@@ -59,7 +84,8 @@ class Bench:
         self.prefect = FakePrefect()
         self.queue = Queue(sqs, "uploads")
         pace = Pace(poll_s=0, linger_s=0.0, confirm_s=30.0, look_s=0.0)
-        self.relay = Relay(self.queue, Announcer(self.prefect), pace, clock=lambda: self.now)
+        announcer = Announcer(self.prefect, now=lambda: NOON)
+        self.relay = Relay(self.queue, announcer, pace, clock=lambda: self.now)
         self.relay._wait = lambda seconds: None  # type: ignore[method-assign]
 
     def upload(self, *keys: str) -> None:
@@ -77,9 +103,22 @@ class Bench:
 
     def left(self) -> int:
         """Messages in the queue, handed out or not."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        got = self.sqs.get_queue_attributes(QueueUrl=self.queue.url, AttributeNames=names)["Attributes"]
-        return sum(int(got[name]) for name in names)
+        return count(self.sqs, self.queue.url)
+
+    def dead(self) -> int:
+        """Messages among the dead letters."""
+        return count(self.sqs, self.queue.dead.url)
+
+    def settle(self) -> None:
+        """Relay until nothing is visible or awaited."""
+        for _ in range(10):
+            self.relay.turn()
+
+
+def count(sqs: Any, url: str) -> int:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    got = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(int(got[name]) for name in names)
 
 
 def backend() -> Any:
@@ -105,8 +144,15 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         monkeypatch.setenv(name, "test")
     with mock_aws():
         sqs = boto3.client("sqs", region_name="us-east-1")
-        sqs.create_queue(QueueName="uploads")
+        create_queues(sqs)
         yield Bench(sqs)
+
+
+def create_queues(sqs: Any, most_receives: int = 20) -> None:
+    dead = sqs.create_queue(QueueName="uploads-dead")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": str(most_receives)})
+    sqs.create_queue(QueueName="uploads", Attributes={"RedrivePolicy": redrive})
 
 
 def test_a_message_leaves_the_queue_when_prefect_has_acted(bench: Bench) -> None:
@@ -151,12 +197,132 @@ def test_keys_that_are_no_input_are_dropped_in_silence(bench: Bench) -> None:
     assert (bench.prefect.posted, bench.left()) == ([], 0)
 
 
-def test_an_unreadable_message_stays_for_the_dead_letter_queue(bench: Bench) -> None:
+def test_an_unreadable_message_is_a_dead_letter_at_once_and_holds_up_nobody(bench: Bench) -> None:
     bench.send("not a notification")
     bench.upload("train/a.csv")
-    bench.relay.turn()
-    bench.relay.turn()
+    bench.settle()
+    assert (len(bench.prefect.posted), bench.left(), bench.dead()) == (1, 0, 1)
+    (letter,) = bench.queue.dead.receive(0)
+    assert letter.reason == "no S3 notification: not JSON"
+
+
+def test_without_a_queue_for_them_dead_letters_stay_and_hold_up_nobody(bench: Bench) -> None:
+    bench.sqs.set_queue_attributes(QueueUrl=bench.queue.url, Attributes={"RedrivePolicy": ""})
+    bench.send("not a notification")
+    bench.upload("train/a.csv")
+    bench.settle()
     assert (len(bench.prefect.posted), bench.left()) == (1, 1)
+
+
+def test_an_event_that_prefect_never_takes_is_a_dead_letter_and_the_others_are_announced(
+    bench: Bench,
+) -> None:
+    bench.prefect.never = {"bad/train/a.csv"}
+    bench.upload("train/a.csv", "bad/train/a.csv", "shop/train/a.csv")
+    bench.settle()
+    assert sorted(e["resource"]["s3.folder"] for e in bench.prefect.posted) == ["/", "shop/"]
+    assert (bench.left(), bench.dead()) == (0, 1)
+    (letter,) = bench.queue.dead.receive(0)
+    assert letter.reason == "Prefect refuses the event (422)"
+
+
+@pytest.mark.parametrize(
+    ("state", "attempts", "more"),
+    [
+        ("SCHEDULED", 0, {}),
+        ("PENDING", 0, {}),
+        ("RUNNING", 1, {}),
+    ],
+    ids=["scheduled", "starting", "waiting for its turn"],
+)
+def test_a_run_that_will_look_into_the_bucket_spares_another(
+    bench: Bench, state: str, attempts: int, more: dict[str, Any]
+) -> None:
+    bench.prefect.run("shop/train/a.csv", state, attempts, **more)
+    bench.upload("shop/train/b.csv", "train/b.csv")
+    bench.settle()
+    assert [e["resource"]["s3.folder"] for e in bench.prefect.posted] == ["/"]
+    assert bench.left() == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "attempts", "more"),
+    [
+        ("RUNNING", 1, {"tags": [turn_name("demand/shop")]}),
+        ("SCHEDULED", 1, {"state_name": "AwaitingRetry"}),
+        ("RUNNING", 2, {}),
+        ("SCHEDULED", 0, {"expected_start_time": "2026-01-02T00:00:00Z"}),
+        ("SCHEDULED", 0, {"parameters": {"bucket": "other", "key": "shop/train/a.csv"}}),
+        ("SCHEDULED", 0, {"parameters": {"bucket": "demand", "key": "shop/nonsense"}}),
+        ("SCHEDULED", 0, {"parameters": {}}),
+        ("CANCELLING", 1, {}),
+        ("COMPLETED", 1, {}),
+    ],
+    ids=[
+        "at work",
+        "crashed",
+        "crashed, running again",
+        "due tomorrow",
+        "of another bucket",
+        "about no input",
+        "about nothing",
+        "being cancelled",
+        "ended",
+    ],
+)
+def test_a_run_that_may_have_looked_already_spares_none(
+    bench: Bench, state: str, attempts: int, more: dict[str, Any]
+) -> None:
+    bench.prefect.run("shop/train/a.csv", state, attempts, **more)
+    bench.upload("shop/train/b.csv")
+    bench.settle()
+    assert len(bench.prefect.posted) == 1
+    assert bench.left() == 0
+
+
+def test_fifty_uploads_during_a_run_start_exactly_one_more(bench: Bench) -> None:
+    bench.prefect.run("train/first.csv", "RUNNING", 1, tags=[turn_name("demand")])
+    started = len(bench.prefect.posted)
+    for number in range(50):
+        bench.upload(f"train/{number}.csv")
+        bench.relay.turn()
+        if len(bench.prefect.posted) > started:  # Prefect starts a run for each event
+            started = len(bench.prefect.posted)
+            bench.prefect.run(bench.prefect.posted[-1]["payload"]["key"])
+        if number == 20:
+            bench.prefect.runs[-1].update(state_type="RUNNING", run_count=1)  # waits for its turn
+    bench.settle()
+    assert started == 1
+    assert bench.left() == 0
+    bench.prefect.runs[-1]["tags"] = [turn_name("demand")]  # it has its turn: what comes now is news
+    bench.upload("train/late.csv")
+    bench.settle()
+    assert len(bench.prefect.posted) == 2
+
+
+def test_while_an_event_waits_for_its_run_nothing_more_is_taken(bench: Bench) -> None:
+    bench.prefect.acts = False
+    bench.upload("train/a.csv")
+    bench.relay.turn()
+    bench.upload("train/b.csv")
+    bench.relay.turn()
+    assert len(bench.prefect.posted) == 1
+    bench.prefect.run("train/a.csv")
+    bench.prefect.acts = True
+    bench.settle()
+    assert (len(bench.prefect.posted), bench.left()) == (1, 0)
+
+
+def test_a_run_that_was_started_by_a_server_that_died_is_found(bench: Bench) -> None:
+    bench.prefect.acts = False  # the news of its start was lost
+    bench.upload("train/a.csv")
+    bench.relay.turn()
+    bench.prefect.run("train/a.csv")
+    bench.now = 31.0
+    bench.relay.turn()
+    bench.come_back()
+    bench.settle()
+    assert (len(bench.prefect.posted), bench.left()) == (1, 0)
 
 
 def test_without_an_automation_the_message_comes_back_as_a_new_attempt(bench: Bench) -> None:
@@ -220,10 +386,9 @@ def test_the_loop_outlives_an_outage_of_prefect(bench: Bench) -> None:
     pauses: list[float] = []
 
     def wait(seconds: float) -> None:
-        pauses.append(seconds)
-        bench.come_back()
-        if len(bench.prefect.posted) and not bench.relay.pending:
-            bench.relay._stop.set()
+        if seconds:  # not the linger time
+            pauses.append(seconds)
+            bench.come_back()
 
     bench.relay._wait = wait  # type: ignore[method-assign]
     bench.prefect.healthy = [True]

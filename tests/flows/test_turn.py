@@ -9,8 +9,9 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 
+from blocks.runs import turn_name
 from flows import turn as turns
-from flows.turn import limit_name, turn
+from flows.turn import turn
 
 
 @flow(name="forecast-turn", validate_parameters=False)
@@ -40,14 +41,14 @@ def test_a_slot_that_nobody_holds_is_freed(prefect_server: None, monkeypatch: py
     takes_turn("lost", log)
     with get_client(sync_client=True) as client:
         taken = GlobalConcurrencyLimitUpdate(active_slots=1)
-        client.update_global_concurrency_limit(limit_name("lost"), taken)
+        client.update_global_concurrency_limit(turn_name("lost"), taken)
     takes_turn("lost", log)
     assert log == ["in", "out"] * 2
 
 
 def test_names_are_what_prefect_allows_and_differ() -> None:
     labels = ["b/a b", "b/a-b", "b/ä%&><", "b/" + "x" * 200]
-    names = [limit_name(label) for label in labels]
+    names = [turn_name(label) for label in labels]
     assert not any(set(name) & set("/%&><") for name in names)
     assert len(set(names)) == len(labels)
     assert max(map(len, names)) < 120

@@ -1,0 +1,115 @@
+"""The runs of the forecasting flow as the Prefect server knows them: whose they are, and how far."""
+
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx
+
+from pipeline.workload import Workload
+
+# The flow whose runs these are; other flows on the same server are left alone.
+FLOW = "forecast"
+
+TO_COME = ("SCHEDULED", "PENDING", "RUNNING")
+LIVE = (*TO_COME, "PAUSED", "CANCELLING")
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+PAGE = 200  # the server's limit for one answer
+
+# A run that is due later than this was put off by somebody; nothing should wait for it.
+SOON = dt.timedelta(minutes=1)
+
+
+class PrefectClient(Protocol):
+    """The one method of Prefect's synchronous client that is used here."""
+
+    def request(self, method: Any, path: Any, **kwargs: Any) -> httpx.Response: ...
+
+
+@dataclass(frozen=True)
+class KnownRun:
+    """A flow run as the server described it a moment ago; times are UTC."""
+
+    id: str
+    workload: Workload | None  # None: its parameters name no workload
+    state: str  # the type: SCHEDULED, RUNNING, …
+    attempts: int  # how often it has begun
+    tags: tuple[str, ...] = ()
+    due: dt.datetime | None = None
+    began: dt.datetime | None = None
+
+    @property
+    def is_at_work(self) -> bool:
+        """It holds its workload's turn, and has or may have looked into the bucket."""
+        return self.workload is not None and turn_name(self.workload.label) in self.tags
+
+    def will_take_stock(self, now: dt.datetime) -> bool:
+        """Whether it is yet to look into the bucket, so that what lies there now is its business, too.
+
+        A run that has crashed before may come to its end without having looked; nobody relies on it.
+        """
+        if self.state == "RUNNING":
+            return self.attempts == 1 and not self.is_at_work
+        is_due = self.due is not None and self.due <= now + SOON
+        return self.state in ("SCHEDULED", "PENDING") and self.attempts == 0 and is_due
+
+    @classmethod
+    def from_answer(cls, told: Mapping[str, Any]) -> "KnownRun":
+        """A flow run as the server's API describes it."""
+        given = told.get("parameters") or {}
+        bucket = given.get("bucket")
+        found = Workload.meant_by(bucket, given.get("key"), given.get("folder")) if bucket else None
+        return cls(
+            id=told["id"],
+            workload=found,
+            state=told.get("state_type") or "PENDING",
+            attempts=told.get("run_count") or 0,
+            tags=tuple(told.get("tags") or ()),
+            due=_moment(told.get("next_scheduled_start_time") or told.get("expected_start_time")),
+            began=_moment(told.get("start_time")),
+        )
+
+
+def turn_name(label: str) -> str:
+    """The name of a workload's turn, and the tag of the run that holds it.
+
+    It is readable, without the characters that Prefect refuses, and different for different labels.
+    """
+    readable = re.sub(r"[^A-Za-z0-9._ -]+", "-", label)[:80]
+    return f"forecast {readable} {hashlib.sha256(label.encode()).hexdigest()[:8]}"
+
+
+def runs(
+    client: PrefectClient, states: Iterable[str], since: dt.datetime | None = None
+) -> Iterator[KnownRun]:
+    """Runs in one of these states, those that were due last come first.
+
+    Args:
+        client: Prefect's synchronous client.
+        states: types of states.
+        since: leave out what was due before.
+
+    Raises:
+        httpx.HTTPError: the server is away or refuses to tell.
+    """
+    wanted: dict[str, Any] = {"state": {"type": {"any_": list(states)}}}
+    if since is not None:
+        wanted["expected_start_time"] = {"after_": since.isoformat()}
+    asked = {"flows": {"name": {"any_": [FLOW]}}, "flow_runs": wanted, "sort": "EXPECTED_START_TIME_DESC"}
+    offset = 0
+    while True:
+        answer = client.request("POST", "/flow_runs/filter", json={**asked, "limit": PAGE, "offset": offset})
+        answer.raise_for_status()
+        page = answer.json()
+        yield from map(KnownRun.from_answer, page)
+        if len(page) < PAGE:
+            return
+        offset += PAGE
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None
