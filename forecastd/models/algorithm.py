@@ -20,6 +20,7 @@ class Algorithm:
 
     name: str
     learns = False  # whether `fit` learns something that is worth keeping
+    limit_s: float | None = None  # seconds after which a fit that goes on in small steps should end
 
     def fit(self, history: History, seed: int, threads: int) -> None:
         """Learn from all series of ``history``; the same seed learns the same on any number of threads."""
@@ -27,6 +28,10 @@ class Algorithm:
     def forecast(self, history: History, threads: int) -> np.ndarray:
         """Quantiles of the horizon on the internal grid, [N, H, K]; NaN where the method has no answer."""
         raise NotImplementedError
+
+    def effective(self) -> dict[str, str]:
+        """The hyperparameters after ``fit``, those chosen from the data included."""
+        return {}
 
     def state(self) -> State:
         """What was learnt."""

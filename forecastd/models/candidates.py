@@ -13,6 +13,7 @@ from forecastd.models.npts import Npts
 from forecastd.models.per_series import PerSeries
 from forecastd.models.prophet import Prophet
 from forecastd.models.regression import Regression
+from forecastd.models.seasonal_trend import SeasonalTrend
 from forecastd.models.statistical import Arima, Ets, Theta
 from forecastd.models.transform import Log, Plain
 from forecastd.series.algorithms import METHODS, hyperparameters
@@ -20,12 +21,27 @@ from forecastd.series.panel import Panel
 
 Hyperparameters = Mapping[str, str]
 
+
+def _deepar(chosen: Hyperparameters) -> Algorithm:
+    from forecastd.models.deepar import DeepAr  # loads torch, which is optional and slow to load
+
+    return DeepAr(chosen)
+
+
+def _cnnqr(chosen: Hyperparameters) -> Algorithm:
+    from forecastd.models.cnnqr import CnnQr
+
+    return CnnQr(chosen)
+
+
 _MAKERS: dict[str, Callable[[Hyperparameters], Algorithm]] = {
     "SeasonalNaive": lambda _: SeasonalNaive(),
     "Linear": lambda _: Linear(),
     "NPTS": Npts,
     "Decomposition": lambda _: Decomposition(Plain),
     "DecompositionLog": lambda _: Decomposition(Log),
+    "SeasonalTrend": lambda _: SeasonalTrend(Plain),
+    "SeasonalTrendLog": lambda _: SeasonalTrend(Log),
     "Regression": lambda _: Regression(Plain),
     "RegressionLog": lambda _: Regression(Log),
     "Boosting": lambda _: Boosting(),
@@ -34,7 +50,11 @@ _MAKERS: dict[str, Callable[[Hyperparameters], Algorithm]] = {
     "ARIMA": lambda _: Arima(),
     "Prophet": lambda _: Prophet(),
 }
-NAMES = tuple(_MAKERS)
+NAMES = tuple(_MAKERS)  # of those that are always installed
+_NEURAL_MAKERS: dict[str, Callable[[Hyperparameters], Algorithm]] = {
+    "Deep_AR_Plus": _deepar,
+    "CNN-QR": _cnnqr,
+}
 
 # Cheap ones first: what a time limit cuts off is what costs most.
 AUTO_PREDICTOR_CANDIDATES = (
@@ -42,6 +62,8 @@ AUTO_PREDICTOR_CANDIDATES = (
     "NPTS",
     "Decomposition",
     "DecompositionLog",
+    "SeasonalTrend",
+    "SeasonalTrendLog",
     "Regression",
     "RegressionLog",
     "Linear",
@@ -54,7 +76,9 @@ FEW_SERIES = 30
 
 def make(name: str, chosen: Hyperparameters | None = None) -> Algorithm:
     """A new, unfitted algorithm."""
-    return _MAKERS[name]({k: v for k, v in (chosen or {}).items() if k in own_names(name)})
+    return {**_MAKERS, **_NEURAL_MAKERS}[name](
+        {k: v for k, v in (chosen or {}).items() if k in own_names(name)}
+    )
 
 
 def for_auto_predictor(panel: Panel) -> tuple[str, ...]:
@@ -76,6 +100,8 @@ _COSTS = {
     "NPTS": (0.05, 0.3),
     "Decomposition": (0.1, 1.0),
     "DecompositionLog": (0.1, 1.0),
+    "SeasonalTrend": (0.1, 2.0),
+    "SeasonalTrendLog": (0.1, 2.0),
     "Regression": (0.1, 1.0),
     "RegressionLog": (0.1, 1.0),
     "Linear": (0.3, 1.0),
@@ -84,6 +110,8 @@ _COSTS = {
     "ETS": (1.0, 200.0),
     "ARIMA": (1.0, 500.0),
     "Prophet": (1.0, 400.0),
+    "Deep_AR_Plus": (60.0, 10.0),
+    "CNN-QR": (30.0, 5.0),
 }
 
 

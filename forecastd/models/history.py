@@ -11,7 +11,7 @@ A feature that ends with the target is hidden beyond the origin, so it cannot le
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -35,6 +35,7 @@ class History:
     features: dict[str, np.ndarray]  # [N, T + H], known in advance
     static: np.ndarray  # [N, columns] codes of the metadata, -1 = unknown
     holiday_country: str | None = None
+    past_features: dict[str, np.ndarray] = field(default_factory=dict)  # [N, T + H], NaN beyond the origin
 
     @classmethod
     def of(cls, panel: Panel, horizon: int, origin: int | None = None) -> History:
@@ -43,6 +44,7 @@ class History:
         beyond = max(0, end + horizon - panel.length)
         times = panel.times.union(panel.future_times(beyond)) if beyond else panel.times
         forward = {n: f for n, f in panel.features.items() if is_forward(f, panel.length)}
+        backward = {n: f for n, f in panel.features.items() if n not in forward}
         return cls(
             values=panel.values[:, :end],
             times=pd.DatetimeIndex(times[: end + horizon]),
@@ -51,6 +53,7 @@ class History:
             features={name: _reach(feature, end + horizon) for name, feature in forward.items()},
             static=_codes(panel.static, panel.size),
             holiday_country=panel.holiday_country,
+            past_features={name: _reach(f[:, :end], end + horizon) for name, f in backward.items()},
         )
 
     @property
@@ -88,6 +91,7 @@ class History:
             features={name: feature[:, cut:] for name, feature in self.features.items()},
             static=self.static,
             holiday_country=self.holiday_country,
+            past_features={name: feature[:, cut:] for name, feature in self.past_features.items()},
         )
 
 

@@ -1,5 +1,6 @@
-"""CreatePredictor: one algorithm, or AutoML over all of them."""
+"""CreatePredictor: one algorithm, or AutoML over the classical ones."""
 
+from importlib.util import find_spec
 from typing import Any
 
 from forecastd.errors import InvalidInput
@@ -11,12 +12,15 @@ from forecastd.operations.forecasttypes import DEFAULT_TYPES
 from forecastd.operations.frequencies import check_horizon
 from forecastd.operations.ground import check_dimensions, check_frequency, survey
 from forecastd.operations.trainingplan import choose_metric, holiday_country, known_of, make_plan
-from forecastd.series.algorithms import AUTO_ML, TRAINABLE, effective_hyperparameters
+from forecastd.operations.tuningconfig import ranges_of
+from forecastd.series.algorithms import AUTO_ML, NEURAL, TRAINABLE, effective_hyperparameters
 from forecastd.store.records import Record
 
 ALGORITHM_PREFIX = "arn:aws:forecast:::algorithm/"
 AMAZON_ALGORITHMS = ("CNN-QR", "Deep_AR_Plus", "NPTS", "ETS", "ARIMA", "Prophet")
 MOST_WINDOWS = 5
+NEURAL_PACKAGES = ("torch", "gluonts", "lightning")
+INSTALL_NEURAL = "pip install -r requirements-neural.txt -c constraints.txt"
 
 
 def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> Draft:
@@ -29,6 +33,7 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
     refuse_encryption(request)
     method = _method(request)
     _check_hyperparameters(method, request.get("TrainingParameters", {}))
+    ranges = ranges_of(request, method, request["ForecastHorizon"])
     ground = survey(context, parents[0])
     config = request["FeaturizationConfig"]
     length = ground.length(check_frequency(ground, config["ForecastFrequency"]))
@@ -52,7 +57,8 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
         hyperparameters=request.get("TrainingParameters", {}),
         holiday=_holiday(request),
     )
-    return Draft(_filled(request, plan, filling), known_of(ground), plan)
+    tuning = {"tuning": [each.to_json() for each in ranges]}
+    return Draft(_filled(request, plan, filling), known_of(ground), {**plan, **tuning})
 
 
 def _filled(request: dict[str, Any], plan: dict[str, Any], filling: Filling) -> dict[str, Any]:
@@ -81,12 +87,7 @@ def _method(request: dict[str, Any]) -> str:
         raise InvalidInput("Give an AlgorithmArn, or set PerformAutoML to true.")
     if request.get("AutoMLOverrideStrategy"):
         raise InvalidInput("AutoMLOverrideStrategy can be given with PerformAutoML only.")
-    algorithm = _algorithm(arn)
-    if request.get("PerformHPO") or request.get("HPOConfig"):
-        raise InvalidInput(
-            f"PerformHPO is not possible with {algorithm}: it has no hyperparameters that are tuned."
-        )
-    return algorithm
+    return _algorithm(arn)
 
 
 def _check_auto_ml(request: dict[str, Any]) -> None:
@@ -105,17 +106,20 @@ def _algorithm(arn: str) -> str:
     if not arn.startswith(ALGORITHM_PREFIX) or name not in AMAZON_ALGORITHMS:
         options = ",".join(f"{ALGORITHM_PREFIX}{known}" for known in AMAZON_ALGORITHMS)
         raise InvalidInput(f"Invalid Algorithm ARN specified: {arn}. Options: {options}")
-    if name not in TRAINABLE:
-        offered = ", ".join(f"{ALGORITHM_PREFIX}{known}" for known in TRAINABLE)
+    missing = [package for package in NEURAL_PACKAGES if name in NEURAL and find_spec(package) is None]
+    if missing:
+        offered = ", ".join(f"{ALGORITHM_PREFIX}{known}" for known in TRAINABLE if known not in NEURAL)
         raise InvalidInput(
-            f"The algorithm {name} is not offered by this server yet. Use one of {offered}, or PerformAutoML."
+            f"The algorithm {name} needs packages that this server does not have ({', '.join(missing)}). "
+            f"Install them with `{INSTALL_NEURAL}` and start the server again, or use one of {offered}, "
+            "PerformAutoML, or CreateAutoPredictor."
         )
     return name
 
 
 def _most_steps(method: str, length: int) -> int:
-    """Single statistical algorithms may look further ahead than AutoML."""
-    return length // 3 if method == AUTO_ML else length - 1
+    """Single statistical algorithms may look further ahead than networks and AutoML."""
+    return length // 3 if method in (AUTO_ML, *NEURAL) else length - 1
 
 
 def _windows(request: dict[str, Any], length: int) -> tuple[int, int]:

@@ -5,13 +5,16 @@ Pure data and its validation, light enough for code that answers requests.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 AUTO_PREDICTOR = "AutoPredictor"
 AUTO_ML = "AutoML"
 AUTO_ML_CANDIDATES = ("ARIMA", "ETS", "NPTS", "Prophet")
-TRAINABLE = (*AUTO_ML_CANDIDATES,)
+NEURAL = ("Deep_AR_Plus", "CNN-QR")  # need the optional packages of requirements-neural.txt
+LEAST_OBSERVATIONS = 300  # over all series, that a network is trained on
+TRAINABLE = (*AUTO_ML_CANDIDATES, *NEURAL)
 METHODS = (AUTO_PREDICTOR, AUTO_ML, *TRAINABLE)
 
 
@@ -23,18 +26,19 @@ class Hyperparameter:
     default: str | None  # None: chosen from the data
     kind: str  # "integer" | "number" | "choice"
     low: float = 0.0  # integers from low on, numbers above low
+    high: float | None = None  # the largest allowed
     choices: tuple[str, ...] = ()
+    tunable: bool = False  # whether PerformHPO may search it
 
     @property
     def rule(self) -> str:
         """What is allowed, in words."""
         if self.kind == "choice":
             return "one of " + ", ".join(self.choices)
-        return (
-            f"a whole number from {self.low:g} on"
-            if self.kind == "integer"
-            else f"a number above {self.low:g}"
-        )
+        if self.kind == "integer":
+            end = "on" if self.high is None else f"to {self.high:g}"
+            return f"a whole number from {self.low:g} {end}"
+        return f"a number above {self.low:g}" + ("" if self.high is None else f", at most {self.high:g}")
 
     def check(self, text: str) -> str:
         """The value in its canonical spelling.
@@ -54,11 +58,20 @@ class Hyperparameter:
             value = float(text)
         except ValueError:
             return False
-        if self.kind == "integer":
-            return value == int(value) and value >= self.low if abs(value) < 1e15 else False
-        return self.low < value < float("inf")
+        if not math.isfinite(value) or (self.high is not None and value > self.high):
+            return False
+        return value.is_integer() and value >= self.low if self.kind == "integer" else value > self.low
 
 
+LIKELIHOODS = (
+    "beta",
+    "deterministic-L1",
+    "gaussian",
+    "negative-binomial",
+    "piecewise-linear",
+    "student-t",
+)
+RELATED_KINDS = ("ALL", "NONE", "HISTORICAL", "FORWARD_LOOKING")
 _TRUE_FALSE = ("True", "False")
 _HYPERPARAMETERS: dict[str, tuple[Hyperparameter, ...]] = {
     "NPTS": (
@@ -67,6 +80,23 @@ _HYPERPARAMETERS: dict[str, tuple[Hyperparameter, ...]] = {
         Hyperparameter("exp_kernel_weights", "0.01", "number"),
         Hyperparameter("use_seasonal_model", "True", "choice", choices=_TRUE_FALSE),
         Hyperparameter("use_default_time_features", "True", "choice", choices=_TRUE_FALSE),
+    ),
+    "Deep_AR_Plus": (
+        Hyperparameter("context_length", None, "integer", low=1, high=5000, tunable=True),
+        Hyperparameter("epochs", "500", "integer", low=1, high=10_000),
+        Hyperparameter("learning_rate", "0.005", "number", high=1, tunable=True),
+        Hyperparameter("learning_rate_decay", "0.5", "number", high=1),
+        Hyperparameter("likelihood", "student-t", "choice", choices=LIKELIHOODS),
+        Hyperparameter("max_learning_rate_decays", "0", "integer", high=10),
+        Hyperparameter("num_averaged_models", "1", "integer", low=1, high=5),
+        Hyperparameter("num_cells", "40", "integer", low=1, high=500),
+        Hyperparameter("num_layers", "2", "integer", low=1, high=8),
+    ),
+    "CNN-QR": (
+        Hyperparameter("context_length", None, "integer", low=1, tunable=True),
+        Hyperparameter("use_related_data", "ALL", "choice", choices=RELATED_KINDS, tunable=True),
+        Hyperparameter("use_item_metadata", "ALL", "choice", choices=("ALL", "NONE"), tunable=True),
+        Hyperparameter("epochs", "100", "integer", low=1, high=10_000),
     ),
     "ARIMA": (),
     "ETS": (),

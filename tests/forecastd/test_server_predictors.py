@@ -1,10 +1,14 @@
 """Predictors: what is refused before training, what is trained, and what is told about it."""
 
+from importlib.util import find_spec
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from forecastd.series.algorithms import NEURAL
+
+NETWORKS = find_spec("torch") is not None
 ALGORITHM = "arn:aws:forecast:::algorithm/"
 INVALID = "InvalidInputException"
 
@@ -47,14 +51,10 @@ def filling(attribute: str = "target_value", **parameters: str) -> dict[str, Any
             {"AlgorithmArn": f"{ALGORITHM}Oracle"},
             f"Invalid Algorithm ARN specified: {ALGORITHM}Oracle. Options: ",
         ),
-        (
-            {"AlgorithmArn": f"{ALGORITHM}Deep_AR_Plus"},
-            "Deep_AR_Plus is not offered by this server yet. Use one of",
-        ),
-        ({"AlgorithmArn": f"{ALGORITHM}CNN-QR"}, "CNN-QR is not offered by this server yet. Use one of"),
         ({"AlgorithmArn": None}, "Give an AlgorithmArn"),
         ({"PerformAutoML": True}, "AlgorithmArn cannot be given together with PerformAutoML"),
         ({"PerformHPO": True}, "PerformHPO is not possible with NPTS"),
+        ({"HPOConfig": {"ParameterRanges": {}}}, "HPOConfig can be given with PerformHPO only"),
         ({"AutoMLOverrideStrategy": "AccuracyOptimized"}, "with PerformAutoML only"),
         ({"ForecastHorizon": 0}, "must be at least 1"),
         ({"ForecastHorizon": 240}, "can be at most 239: the target time series has 240 time steps"),
@@ -85,6 +85,49 @@ def test_a_predictor_that_cannot_be_is_refused_at_once(
     with pytest.raises(forecast.exceptions.InvalidInputException) as raised:
         lab.start_predictor(group, **options)
     assert message in raised.value.response["Error"]["Message"]
+
+
+@pytest.mark.skipif(NETWORKS, reason="requirements-neural.txt is installed")
+@pytest.mark.parametrize("name", NEURAL)
+def test_without_its_packages_a_network_is_refused_with_the_command_that_installs_them(
+    lab: Any, forecast: Any, group: str, name: str
+) -> None:
+    with pytest.raises(forecast.exceptions.InvalidInputException) as raised:
+        lab.start_predictor(group, AlgorithmArn=f"{ALGORITHM}{name}")
+    message = raised.value.response["Error"]["Message"]
+    assert f"The algorithm {name} needs packages that this server does not have (torch" in message
+    assert "`pip install -r requirements-neural.txt -c constraints.txt`" in message
+
+
+@pytest.mark.skipif(not NETWORKS, reason="requirements-neural.txt is not installed")
+@pytest.mark.parametrize("name", NEURAL)
+def test_a_network_is_trained_and_forecasts_and_shows_what_it_used(
+    lab: Any, forecast: Any, group: str, name: str
+) -> None:
+    arn = lab.predictor(group, AlgorithmArn=f"{ALGORITHM}{name}", TrainingParameters={"epochs": "2"})
+    described = forecast.describe_predictor(PredictorArn=arn)
+    assert described["AlgorithmArn"] == f"{ALGORITHM}{name}"
+    assert described["TrainingParameters"]["epochs"] == "2"
+    assert described["TrainingParameters"]["context_length"] == "48"
+    [result] = forecast.get_accuracy_metrics(PredictorArn=arn)["PredictorEvaluationResults"]
+    assert result["TestWindows"][0]["Metrics"]["AverageWeightedQuantileLoss"] < 1
+    assert lab.forecasted(arn)
+
+
+@pytest.mark.skipif(not NETWORKS, reason="requirements-neural.txt is not installed")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"TrainingParameters": {"num_cells": "0"}}, "num_cells is '0': give a whole number from 1 to 500"),
+        ({"TrainingParameters": {"likelihood": "cauchy"}}, "give one of beta, deterministic-L1, gaussian"),
+        ({"ForecastHorizon": 100}, "can be at most 80"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused_at_once(
+    lab: Any, forecast: Any, group: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(forecast.exceptions.InvalidInputException, match=message):
+        lab.start_predictor(group, AlgorithmArn=f"{ALGORITHM}Deep_AR_Plus", **options)
 
 
 @pytest.mark.parametrize(
