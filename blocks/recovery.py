@@ -15,7 +15,8 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-from blocks.runs import FLOW
+# The flow that recovers; other flows on the same server are left alone.
+FLOW = "forecast"
 
 # Three heartbeats: one may be late on a busy machine, and so may a process be that is still starting.
 LOST_AFTER = timedelta(seconds=90)

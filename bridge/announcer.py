@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from blocks.runs import TO_COME, PrefectClient, runs
 from pipeline.workload import Workload
+from tasks.runs import TO_COME, PrefectClient, runs
 
 log = logging.getLogger("bridge")
 

@@ -18,7 +18,7 @@ from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.runtime import flow_run
 
-from blocks.runs import turn_name
+from tasks.runs import turn_name
 
 # The shortest that a Prefect server grants. A lease is renewed after three quarters of it.
 LEASE_S = 60

@@ -15,10 +15,10 @@ import httpx
 import pytest
 from moto import mock_aws
 
-from blocks.runs import turn_name
 from bridge.announcer import EXECUTED, FAILED, Announcer
 from bridge.queue import Queue
 from bridge.relay import Pace, Relay, Stopped
+from tasks.runs import turn_name
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)

@@ -9,9 +9,9 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 
-from blocks.runs import turn_name
 from flows import turn as turns
 from flows.turn import turn
+from tasks.runs import turn_name
 
 
 @flow(name="forecast-turn", validate_parameters=False)

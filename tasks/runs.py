@@ -9,10 +9,8 @@ from typing import Any, Protocol
 
 import httpx
 
+from blocks.recovery import FLOW
 from pipeline.workload import Workload
-
-# The flow whose runs these are; other flows on the same server are left alone.
-FLOW = "forecast"
 
 TO_COME = ("SCHEDULED", "PENDING", "RUNNING")
 LIVE = (*TO_COME, "PAUSED", "CANCELLING")
