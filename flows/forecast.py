@@ -4,7 +4,9 @@
                                                                                     │
     Measure-Accuracy ◀── Create-Predictor ◀────────────────────────────────────────┘
         │
-        └─▶ Create-Forecast ─▶ Export-Forecast ─▶ Update-Resources ─▶ Notify ─▶ Strategy-Choice
+        └─▶ Create-Forecast ─▶ Export-Forecast ─▶ Check-Forecast ─▶ Update-Resources ─▶ Notify
+                                                                                          │
+                                                                                    Strategy-Choice
                                                                                     │ PerformDelete
                                         Delete-ImportJob ◀── Delete-Predictor ◀── Delete-Forecast
 
@@ -27,6 +29,7 @@ from flows.subject import label_of, workload_of
 from flows.turn import turn
 from pipeline.errors import InputChanged, PipelineError
 from pipeline.workload import Workload
+from tasks.check_forecast import check_forecast
 from tasks.check_input import Checked, check_input
 from tasks.create_dataset import create_dataset
 from tasks.create_dataset_group import create_dataset_group
@@ -131,7 +134,8 @@ def _forecast(job: Job, checked: Checked) -> State[Any]:
     accuracy = measure_accuracy(job, predictor)
     forecast = create_forecast(job, predictor)
     exported = export_forecast(job, forecast)
-    published = update_resources(job, checked.form, exported)
+    check_forecast(job, checked.form, exported)
+    published = update_resources(job, checked.form)
     notify(job, published, accuracy)
     _clean_up(job)
     return Completed(message=f"Published {published.words()}. {accuracy.words()}")

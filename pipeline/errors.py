@@ -8,6 +8,8 @@
     ├── Rejected              a service refused a request as invalid
     ├── ResourceFailed        a job of the forecasting service failed or was stopped
     ├── BadForecast           an export that is not items × horizon × types
+    │   ├── NotWhole          a published form with a row that is not due, or without one that is
+    │   └── RefusedForecast   the gate does not let it be published
     ├── WaitedInVain          waiting would have helped, but took longer than allowed
     └── NotYet                waiting helps: throttled, in use
         ├── QuotaUsedUp       waiting helps when something of that kind ends or is deleted
@@ -116,6 +118,19 @@ class BadForecast(PipelineError):
 
 class WaitedInVain(PipelineError):
     """What was waited for did not come within the longest time allowed."""
+
+
+class NotWhole(BadForecast):
+    """A forecast in its published form lacks a row, has one twice, or has one that is not due."""
+
+    def __init__(self, what: str, remedy: str, item: str = "") -> None:
+        super().__init__(what, remedy)
+        self.item = item  # the first that it is about, if it is about one
+        self.args = (what, remedy, item)  # so that the error survives being pickled
+
+
+class RefusedForecast(BadForecast):
+    """The forecast is broken or cannot be meant: the gate does not let it be published."""
 
 
 class NotYet(PipelineError):

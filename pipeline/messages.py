@@ -38,6 +38,7 @@ def success(
     deleted: bool = False,
     run_link: str | None = None,
     warnings: Iterable[str] = (),
+    checked: str | None = None,
 ) -> Message:
     """Tells that a forecast was published: what, how good, where, and what was kept.
 
@@ -45,6 +46,7 @@ def success(
         record: the run's record, for the items that the input had.
         deleted: whether the run's forecast, predictor and imports are deleted after this notice.
         warnings: sentences about what the forecast leaves out.
+        checked: what the gate found, in a line.
     """
     lines = [
         f"The forecast of {workload.label} is published.",
@@ -54,6 +56,7 @@ def success(
         "",
         accuracy.words() if accuracy else "The accuracy was not measured.",
         *_metric_lines(accuracy),
+        *([f"Gate: {checked}."] if checked else []),
         "",
         *_places(workload, manifest, tables),
         "",

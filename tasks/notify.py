@@ -4,6 +4,7 @@ from prefect.runtime import flow_run
 
 from blocks.installation import Installation
 from pipeline import messages, record
+from pipeline import verdict as verdicts
 from pipeline.accuracy import Accuracy
 from pipeline.errors import BadForecast, BadInput, PipelineError
 from pipeline.publish import Manifest, current
@@ -18,6 +19,7 @@ from tasks.update_resources import Published
 @step("Notify")
 def notify(job: Job, published: Published, accuracy: Accuracy | None) -> None:
     """Tell of the new forecast, then close the run's record: told at least once, even after a crash."""
+    verdict = verdicts.read(job.s3, job.workload, job.run)
     message = messages.success(
         job.workload,
         published.manifest,
@@ -26,6 +28,7 @@ def notify(job: Job, published: Published, accuracy: Accuracy | None) -> None:
         published.tables,
         deleted=job.params.perform_delete,
         run_link=flow_run.get_flow_run_ui_url(),
+        checked=verdict.words() if verdict else None,
     )
     send(job.place, message)
     reached(job, state="published")

@@ -1,19 +1,16 @@
-"""Update-Resources: the export becomes the published forecast, its history, its tables and its picture."""
+"""Update-Resources: the archived forecast becomes the published one, with its tables and its picture."""
 
 import re
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from prefect.runtime import flow_run
 
-from pipeline import export, inputs, publish, reformat, tables
+from pipeline import inputs, publish, tables
 from pipeline.form import InputForm
 from pipeline.publish import Manifest
 from pipeline.weblinks import weblink
 from tasks.exhibit import show_picture, show_text
 from tasks.job import Job
-from tasks.log import logger
 from tasks.step import step
 
 SHOWN_ITEMS = 4
@@ -33,17 +30,8 @@ class Published:
 
 
 @step("Update-Resources")
-def update_resources(job: Job, form: InputForm, exported: str) -> Published:
-    """Bring the export into the input's form, archive it, publish it, and let the tables point to it."""
-    parts = export.list_parts(job.s3, job.workload, exported, job.names.export_job)
-    with tempfile.TemporaryDirectory() as folder:
-        clean = Path(folder) / "forecast.csv"
-        with clean.open("wb") as out:
-            written = reformat.reformat(export.frames(job.s3, job.workload, parts), job.params, form, out)
-        publish.archive(job.s3, job.workload, job.run, clean, written, parts)
-    logger().info(
-        "%d rows: %d items × %d steps × %s", written.rows, written.items, written.horizon, written.types
-    )
+def update_resources(job: Job, form: InputForm) -> Published:
+    """Publish the archived forecast, and let the tables point to it."""
     new = publish.publish(job.s3, job.workload, job.run, by=flow_run.get_flow_run_ui_url())
     published = _publish(job, form, new)
     inputs.unstage(job.s3, job.workload, job.run)
@@ -90,6 +78,7 @@ def summary(job: Job, manifest: Manifest, names: list[str]) -> list[str]:
         ("history, as exported", at(f"history/raw/{job.run}/")),
         ("history, as published", at(f"history/clean/{job.run}/")),
         ("record of the run", at(f"runs/{job.run}/manifest.json")),
+        ("verdict of the gate", at(f"runs/{job.run}/gate.json")),
     ]
     return [
         f"## Forecast of {job.workload.label}",

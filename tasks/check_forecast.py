@@ -1,0 +1,46 @@
+"""Check-Forecast: the export in the input's form goes through the gate; what comes through is archived."""
+
+import tempfile
+from pathlib import Path
+
+from pipeline import export, gate, publish, recent, reformat, verdict
+from pipeline.form import InputForm
+from pipeline.reformat import Reformatted
+from pipeline.verdict import Verdict
+from tasks.exhibit import show_table
+from tasks.job import Job
+from tasks.log import logger
+from tasks.step import step
+
+
+@step("Check-Forecast")
+def check_forecast(job: Job, form: InputForm, exported: str) -> None:
+    """Bring the export into the input's form, check it, and put it into the archive.
+
+    Raises:
+        StepFailed: RefusedForecast with every check that failed; the forecast before stays published.
+    """
+    live = publish.current(job.s3, job.workload)
+    if live is not None and live.run == job.run:  # it came through before a crash, and readers see it
+        return
+    parts = export.list_parts(job.s3, job.workload, exported, job.names.export_job)
+    with tempfile.TemporaryDirectory() as folder:
+        clean = Path(folder) / publish.FILE
+        with clean.open("wb") as out:
+            written = reformat.reformat(export.frames(job.s3, job.workload, parts), job.params, form, out)
+        found = _judged(job, form, clean, written)
+        verdict.write(job.s3, job.workload, found)
+        show_table(job.workload, "gate", found.rows(), f"What the gate found, run `{job.run}`")
+        logger().info(
+            "%d rows: %d items × %d steps; %s", written.rows, written.items, written.horizon, found.words()
+        )
+        found.insist()
+        publish.archive(job.s3, job.workload, job.run, clean, written, parts)
+
+
+def _judged(job: Job, form: InputForm, clean: Path, written: Reformatted) -> Verdict:
+    keys = recent.staged(job.s3, job.workload, job.run)
+    history = recent.read(job.s3, job.workload, job.params, keys, written.first, form.items)
+    last = gate.last_forecast(job.s3, job.workload, written)
+    with clean.open("rb") as source:
+        return gate.judge(job.run, source, written, job.params, history, last)
