@@ -9,12 +9,12 @@ import csv
 import io
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -27,6 +27,8 @@ GROWTH = 3  # bytes that DAMAGE takes in the place of one
 HEAD_BYTES = 256 * 1024  # enough for the first line
 PARQUET_ROWS = 200_000
 MOST_BROKEN_ROWS = 10_000  # then the file is something else than it should be, and reading on tells nothing
+LONGEST_BROKEN = 2_000  # letters of such a row that are kept
+MOST_EXPANDED_BYTES = 2**30  # of a column in a Parquet row group, and of the texts in a piece of one
 LONE_QUOTE = "Look for a double quote without its partner; inside quoted text it has to be doubled."
 PARQUET_ENDINGS = (".parquet", ".parq", ".pqt")
 
@@ -114,20 +116,20 @@ class CsvFile:
                     if self.too_broken:
                         return
         except pa.ArrowInvalid as error:
-            rule = f"a row does not end, or is longer than {BLOCK_BYTES // 2**20} MB ({_first_line(error)})"
+            rule = f"a row does not end, or is longer than {BLOCK_BYTES // 2**20} MB"
             raise Unreadable(rule, LONE_QUOTE) from error
         if self.whole.quotes % 2:
             raise Unreadable("it has an odd number of double quotes, so that rows run together", LONE_QUOTE)
-
-    def numbers(self, positions: Sequence[int]) -> list[int]:
-        """The row numbers in the file, counted from 1, of rows given by their position among whole rows."""
-        before = np.array([row.number - 1 - place for place, row in enumerate(self.broken)])
-        return [int(p + 1 + np.searchsorted(before, p, side="right")) for p in positions]
 
     @property
     def damaged(self) -> bool:
         """Whether something that was read so far is no UTF-8; DAMAGE stands in its place."""
         return self.whole.damaged
+
+    @property
+    def encoding(self) -> str:
+        """What the file may be instead of UTF-8."""
+        return self.whole.encoding
 
     def _reader(self) -> Any:
         names = [str(place) for place in range(self.width)]
@@ -146,16 +148,20 @@ class CsvFile:
 
     def _skip(self, row: Any) -> str:
         if len(self.broken) < MOST_BROKEN_ROWS:
-            self.broken.append(BrokenRow(row.number, row.actual_columns, row.text))
+            self.broken.append(BrokenRow(row.number, row.actual_columns, row.text[:LONGEST_BROKEN]))
         else:
             self.too_broken = True
         return "skip"
 
 
 class ParquetFile:
-    """A Parquet file as chunks of columns in their own types; kept on disk while it is read."""
+    """A Parquet file as chunks of columns in their own types; kept on disk while it is read.
+
+    Texts are unpacked only after their size is known: a few bytes can stand for terabytes.
+    """
 
     damaged = False  # its texts are valid UTF-8, or it cannot be read
+    encoding = ""
 
     def __init__(self, source: Source) -> None:
         self._copy = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the file; see close()
@@ -163,28 +169,65 @@ class ParquetFile:
             self._copy.write(block)
         self._copy.seek(0)
         try:
-            self._file = pyarrow.parquet.ParquetFile(self._copy)
-        except (pa.ArrowInvalid, OSError) as error:
+            schema = pyarrow.parquet.read_schema(self._copy)
+            packed = [field.name for field in schema if _is_text(field.type)]
+            self._copy.seek(0)
+            self._file = pyarrow.parquet.ParquetFile(self._copy, read_dictionary=packed)
+        except (pa.ArrowException, OSError) as error:
             self._copy.close()
-            raise Unreadable(
-                f"it is no Parquet file ({_first_line(error)})", "Write it again, or name a CSV .csv."
-            ) from error
-        self.columns = tuple(self._file.schema_arrow.names)
-        self.types = tuple(str(kind) for kind in self._file.schema_arrow.types)
+            raise Unreadable("it is no Parquet file", "Write it again, or name a CSV .csv.") from error
+        self.kinds = tuple(schema.types)
+        self.columns = tuple(schema.names)
+        self.types = tuple(str(kind) for kind in schema.types)
 
     def chunks(self) -> Iterator[Chunk]:
-        """All rows, in order."""
-        start = 0
-        for batch in self._file.iter_batches(batch_size=PARQUET_ROWS):
-            yield Chunk(list(batch.columns), start)
-            start += batch.num_rows
+        """All rows, in order.
 
-    def numbers(self, positions: Sequence[int]) -> list[int]:
-        """Row numbers, counted from 1."""
-        return [position + 1 for position in positions]
+        Raises:
+            Unreadable: if it is damaged, or expands to more than can be checked.
+        """
+        self._refuse_bombs()
+        start = 0
+        try:
+            for batch in self._file.iter_batches(batch_size=PARQUET_ROWS):
+                yield Chunk([_unpacked(column) for column in batch.columns], start)
+                start += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise Unreadable("it is damaged, and cannot be read to its end", "Write it again.") from error
 
     def close(self) -> None:
         self._copy.close()
+
+    def _refuse_bombs(self) -> None:
+        groups = [self._file.metadata.row_group(place) for place in range(self._file.num_row_groups)]
+        sizes = [
+            group.column(c).total_uncompressed_size for group in groups for c in range(group.num_columns)
+        ]
+        if max(sizes, default=0) > MOST_EXPANDED_BYTES:
+            raise _expanding("a row group")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _unpacked(column: pa.Array) -> pa.Array:
+    """The column's values one by one."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    if _is_text(column.type.value_type):
+        lengths = pc.binary_length(column.dictionary)
+        size = pc.sum(pc.take(lengths, column.indices), min_count=0).as_py()
+        if size > MOST_EXPANDED_BYTES:
+            raise _expanding(f"{PARQUET_ROWS} rows of a text column")
+    return column.dictionary_decode()
+
+
+def _expanding(what: str) -> Unreadable:
+    rule = (
+        f"{what} expand{'s' if what.startswith('a ') else ''} to more than {MOST_EXPANDED_BYTES // 2**30} GB"
+    )
+    return Unreadable(rule, "Write it in smaller row groups, and with shorter texts.")
 
 
 class Rejoined(io.RawIOBase):
@@ -199,9 +242,15 @@ class Rejoined(io.RawIOBase):
         self._is_plain = True  # no character has begun that ends in the next block
         self.quotes = 0
         self.damaged = False
+        self._is_windows = False  # bytes that Latin-1 does not use were among those that are no UTF-8
 
     def readable(self) -> bool:
         return True
+
+    @property
+    def encoding(self) -> str:
+        """What it may be instead of UTF-8."""
+        return f"it reads like {'Windows-1252' if self._is_windows else 'Latin-1 (ISO 8859-1)'}"
 
     def read(self, size: int | None = -1) -> bytes:
         wanted = BLOCK_BYTES if size is None or size < 0 else max(1, size // GROWTH)
@@ -212,8 +261,10 @@ class Rejoined(io.RawIOBase):
             return block
         text = self._decoder.decode(block, final=not block)
         self._is_plain = not self._decoder.getstate()[0]
-        text, count = ESCAPED.subn(DAMAGE, text)
-        self.damaged |= count > 0
+        if foreign := ESCAPED.findall(text):
+            self.damaged = True
+            self._is_windows |= any("\udc80" <= letter <= "\udc9f" for letter in foreign)
+            text = ESCAPED.sub(DAMAGE, text)
         return text.encode() or (self.read(size) if block else b"")
 
 
@@ -229,8 +280,9 @@ def read_fully(source: Source, size: int) -> bytes:
 def _refuse_foreign(head: bytes) -> None:
     if head[:2] == b"\x1f\x8b" or head[:4] in (b"PK\x03\x04", b"\x28\xb5\x2f\xfd"):
         raise Unreadable("it is compressed; the service reads plain files", "Unpack it.")
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise Unreadable("it is UTF-16; the service reads UTF-8", "Save it as UTF-8.")
+    zeros = head[:2000].count(b"\x00")
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or zeros * 3 > len(head[:2000]):
+        raise Unreadable("it is UTF-16 or UTF-32; the service reads UTF-8", "Save it as UTF-8.")
     if head[:4] == b"PAR1":
         raise Unreadable("it is a Parquet file by its content", "Name it .parquet.")
     if b"\x00" in head:
@@ -242,7 +294,3 @@ def _first_row(head: bytes) -> list[str]:
     for row in csv.reader(io.StringIO(text, newline="")):
         return row
     return []
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__

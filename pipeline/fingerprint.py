@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from typing import Any
 
 from pipeline.inputs import Inputs
 from pipeline.params import Params
-from pipeline.workload import Workload
+from pipeline.workload import ROLES, Workload
 
 LENGTH = 12  # hex digits: 48 bits, short enough for names, long enough never to meet by chance
 
@@ -13,13 +14,16 @@ LENGTH = 12  # hex digits: 48 bits, short enough for names, long enough never to
 def fingerprint(workload: Workload, params: Params, inputs: Inputs) -> str:
     """The run's id: equal content gives an equal id, whatever the order or time of its arrival.
 
-    It covers the workload, the normalised configuration, and key, size and ETag of every input object.
+    It covers the workload, the normalised configuration, and key, size and ETag of every input object; also
+    the order of uploads where the newest of several rows counts.
     """
-    content = {
+    content: dict[str, Any] = {
         "bucket": workload.bucket,
         "folder": workload.folder,
         "params": params.normalised(),
         "objects": sorted([o.key, o.size, o.etag] for o in inputs.objects),
     }
+    if inputs.order_matters:
+        content["order"] = [inputs.upload_order(role) for role in ROLES]
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:LENGTH]

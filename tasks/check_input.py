@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from pipeline import inputs
+from pipeline import contract, quality
 from pipeline.form import InputForm
+from pipeline.quality import Report
+from tasks.exhibit import show_table
 from tasks.job import Job
 from tasks.log import logger
 from tasks.milestone import reached
@@ -26,10 +28,20 @@ def check_input(job: Job) -> Checked:
         StepFailed: BadInput with all problems found, or InputChanged if a file was replaced meanwhile.
     """
     reached(job, state="started", step=None, cause=None, remedy=None)
-    form = inputs.check(job.s3, job.workload, job.params, job.inputs)
-    logger().info("%d rows of %d items, %s to %s", form.rows, form.items, form.first, form.last)
-    for warning in form.warnings:
-        logger().warning(warning)
-    paths = inputs.stage(job.s3, job.workload, job.inputs, job.run)
+    with contract.examine(job.s3, job.workload, job.params, job.inputs) as examination:
+        address = quality.write(job.s3, job.workload, job.run, examination.report)
+        _show(job, examination.report, address)
+        form = examination.accepted(address)
+        logger().info("%d rows of %d items, %s to %s", form.rows, form.items, form.first, form.last)
+        for warning in form.warnings:
+            logger().warning(warning)
+        paths = examination.stage(job.run)
     reached(job, form=form.to_dict())
     return Checked(form, paths)
+
+
+def _show(job: Job, report: Report, address: str) -> None:
+    """The findings as a table; rows of a customer are in the bucket only."""
+    if report.findings:
+        words = f"What the check of run `{job.run}` found; the values are in {address}"
+        show_table(job.workload, "quality", report.table(), words)

@@ -34,7 +34,8 @@ class Rule:
         if self.kind is str:
             return value in self.choices
         kinds = (int,) if self.kind is int else (int, float)
-        return isinstance(value, kinds) and not isinstance(value, bool) and self.least <= value <= self.most
+        is_number = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+        return is_number and self.least <= value <= self.most
 
 
 def choice(default: str, *others: str) -> Any:
@@ -103,5 +104,6 @@ def _field(default: Any, rule: Rule) -> Any:
 
 
 def _range(noun: str, least: float, most: float, off: bool) -> str:
-    words = f"{noun} from {least:g}" + ("" if math.isinf(most) else f" to {most:g}")
+    words = noun if math.isinf(least) else f"{noun} from {least:g}"
+    words += "" if math.isinf(most) else f" to {most:g}"
     return words + (", or false to switch it off" if off else "")

@@ -5,7 +5,7 @@ import matplotlib.image
 import pandas as pd
 import pytest
 
-from pipeline import chart, inputs, publish, reformat
+from pipeline import chart, contract, inputs, publish, reformat
 
 
 def frame(values, **columns):
@@ -18,7 +18,7 @@ def published(s3, workload, put, make_params, hourly_csv, tmp_path):
     params = make_params()
     put("train/a.csv", ("timestamp,target_value,item_id\n" + hourly_csv(100)).encode())
     stock = inputs.take_stock(s3, workload, params)
-    form = inputs.check(s3, workload, params, stock)
+    form = contract.check(s3, workload, params, stock)
     moments = [form.last + dt.timedelta(hours=n) for n in (1, 2, 3)]
     rows = [
         {"item_id": item, "date": f"{moment:%Y-%m-%dT%H:%M:%S}Z", "mean": 1.0, "p10": size, "p50": size + 1}
@@ -54,7 +54,8 @@ def test_the_chart_survives_an_input_that_has_been_replaced(s3, workload, publis
 
 def test_the_chart_reads_the_runs_own_copy_of_the_input_first(s3, workload, published, put):
     params, form, stock, manifest = published
-    inputs.stage(s3, workload, stock, "one")
+    with contract.examine(s3, workload, params, stock) as examination:
+        examination.stage("one")
     put("train/a.csv", b"newer")
     history, _ = chart.chart_data(s3, workload, params, form, stock, manifest)
     assert len(history) == 96

@@ -8,8 +8,9 @@ import random
 import pytest
 
 from pipeline import params, proposal
+from pipeline.cells import Expectation
 from pipeline.errors import BadInput
-from pipeline.inspection import Expectation, Inspection
+from pipeline.inspection import Inspection
 
 CASES = 300
 VALUES = [
@@ -120,9 +121,10 @@ def test_no_file_leads_to_anything_but_a_form_or_problems(make_params):
         body = damaged_csv(chance)
         inspection = Inspection(expectation)
         inspection.file("k", "train/a.csv", len(body), io.BytesIO(body))
-        assert inspection.forms or inspection.findings.total
-        assert all(problem.rule and problem.remedy for problem in inspection.findings.problems)
-        refused += bool(inspection.findings.total)
+        assert inspection.forms or inspection.findings
+        assert all(found.rule and found.remedy and found.count for found in inspection.findings)
+        refused += bool(inspection.findings)
+        inspection.close()
     assert refused > CASES / 2
 
 

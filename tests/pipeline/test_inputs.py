@@ -6,7 +6,7 @@ import time
 import pandas as pd
 import pytest
 
-from pipeline import datafile, inputs, storage
+from pipeline import contract, datafile, inputs, storage
 from pipeline.domains import METADATA, RELATED
 from pipeline.errors import BadInput, InputChanged
 from pipeline.fingerprint import fingerprint
@@ -23,7 +23,7 @@ def checked(s3, workload, make_params):
 
     def check(params=None):
         params = params or make_params()
-        return inputs.check(s3, workload, params, inputs.take_stock(s3, workload, params))
+        return contract.check(s3, workload, params, inputs.take_stock(s3, workload, params))
 
     return check
 
@@ -110,7 +110,8 @@ def test_metadata_have_a_header_only_if_it_has_their_names(put, checked, documen
     put("metadata/m.csv", b"a,food\nb,toys\nnew,toys\n")
     form = checked(configured)
     assert not form.files["metadata"][0].has_header
-    assert form.warnings == ("1 series (new) known from the metadata only.",)
+    (warning,) = form.warnings
+    assert warning == "metadata/: 1 items known from the metadata only. Check their keys."
     put("metadata/m.csv", b"item_id,category\na,food\n")
     assert checked(configured).files["metadata"][0].has_header
 
@@ -124,25 +125,28 @@ def test_blank_lines_and_quoted_text_are_no_problem(put, checked, hourly_csv):
 
 # The file's lines after a good first row, and what has to be told of them.
 BROKEN_ROWS = {
-    "too few cells": ("2024-01-01 01:00:00,1\n", "row 2 is 2 cells: a row has to have 3 cells"),
-    "too many cells": ("2024-01-01 01:00:00,1,000,a\n", "row 2 is 4 cells"),
-    "a wrong time": ("2024-01-01T01:00:00,1,a\n", 'row 2, column timestamp is "2024-01-01T01:00:00"'),
+    "too few cells": ("2024-01-01 01:00:00,1\n", "row 2: a row has to have 3 cells"),
+    "too many cells": ("2024-01-01 01:00:00,1,000,a\n", "row 2: a row has to have 3 cells"),
+    "a wrong time": ("2024-01-01T01:00:00,1,a\n", "row 2, column timestamp: it has to be a time"),
     "a time without its hour": ("2024-01-01,1,a\n", "a time in the form yyyy-MM-dd HH:mm:ss"),
-    "a day that does not exist": ("2024-02-30 01:00:00,1,a\n", 'column timestamp is "2024-02-30 01:00:00"'),
+    "a day that does not exist": ("2024-02-30 01:00:00,1,a\n", "column timestamp: it has to be a time"),
     "an hour that does not exist": ("2024-01-01 25:00:00,1,a\n", "column timestamp"),
-    "no time": (",1,a\n", "row 2, column timestamp is empty"),
+    "no time": (",1,a\n", "row 2, column timestamp: it has to be a time"),
     "a word for a number": (
         "2024-01-01 01:00:00,many,a\n",
-        'column target_value is "many": it has to be a number',
+        "column target_value: it has to be a number",
     ),
-    "a decimal comma": ('2024-01-01 01:00:00,"1,5",a\n', 'column target_value is "1,5"'),
-    "a blank before a number": ("2024-01-01 01:00:00, 1,a\n", 'column target_value is " 1"'),
+    "a decimal comma": ('2024-01-01 01:00:00,"1,5",a\n', "column target_value: it has to be a number"),
+    "a blank before a number": ("2024-01-01 01:00:00, 1,a\n", "column target_value: it has to be a number"),
     "an infinite number": ("2024-01-01 01:00:00,inf,a\n", "column target_value"),
     "a number beyond all bounds": ("2024-01-01 01:00:00,1e999,a\n", "it has to be finite"),
-    "no item": ("2024-01-01 01:00:00,1,\n", "row 2, column item_id is empty"),
+    "no item": ("2024-01-01 01:00:00,1,\n", "row 2, column item_id: it tells the series apart"),
     "a blank item": ("2024-01-01 01:00:00,1,  \n", "must not be empty"),
     "text that is not UTF-8": (b"2024-01-01 01:00:00,1,caf\xe9\n", "the text is not UTF-8"),
-    "a broken row that is not UTF-8": (b"2024-01-01 01:00:00,1,caf\xe9,\xff\n", "row 2 is 4 cells"),
+    "a broken row that is not UTF-8": (
+        b"2024-01-01 01:00:00,1,caf\xe9,\xff\n",
+        "row 2: a row has to have 3 cells",
+    ),
     "a lone quote": ('2024-01-01 01:00:00,1,"a\n' + ROW, "an odd number of double quotes"),
 }
 
@@ -165,8 +169,11 @@ BROKEN_FILES = {
         b"item_id,timestamp,target_value\na,2024-01-01 00:00:00,1\n",
         "taken by position",
     ),
-    "a column too many": (b"timestamp,target_value,item_id,colour\n", "4 columns (unknown: colour)"),
-    "a column too few": (b"timestamp,target_value\n", "2 columns (missing: item_id)"),
+    "a column too many": (b"timestamp,target_value,item_id,colour\n", "it has 4 columns"),
+    "a column too few": (
+        b"timestamp,target_value\n",
+        "it has 2 columns; params.json lists 3: timestamp, target_value, item_id (mis",
+    ),
     "gzip": (b"\x1f\x8b\x08\x00", "it is compressed"),
     "zip": (b"PK\x03\x04", "it is compressed"),
     "UTF-16": ("timestamp".encode("utf-16"), "it is UTF-16"),
@@ -194,10 +201,11 @@ def test_letters_of_all_alphabets_are_read_across_blocks(put, checked, hourly_cs
 
 
 def test_row_numbers_count_the_header_blank_lines_and_broken_rows(put, refused):
-    put("train/a.csv", (HEADER + ROW + "\n" + "short\n" + ROW + "2024-01-01 01:00:00,x,a\n").encode())
+    later = ROW.replace("00:00:00", "02:00:00")
+    put("train/a.csv", (HEADER + ROW + "\n" + "short\n" + later + "2024-01-01 01:00:00,x,a\n").encode())
     told, total = refused()
-    assert "row 4 is 1 cells" in told[0]
-    assert 'row 6, column target_value is "x"' in told[1]
+    assert "row 4: a row has to have 3 cells" in told[0]
+    assert "row 6, column target_value: it has to be a number" in told[1]
     assert total == 2
 
 
@@ -244,7 +252,7 @@ def test_parquet_is_checked_like_csv(put, checked, refused):
     assert checked().last == dt.datetime(2024, 1, 1, 19)
     write(frame.assign(item_id=None))
     told, total = refused()
-    assert "row 1, column item_id is empty" in told[0]
+    assert "row 1, column item_id: it tells the series apart" in told[0]
     assert total == 20
     write(frame[["item_id", "timestamp", "target_value"]])
     assert "taken by position" in refused()[0][0]
@@ -273,7 +281,7 @@ def test_related_data_are_checked_for_gaps_and_for_items(put, checked, refused, 
     put("train/a.csv", hourly_csv(12).encode())
     assert "there is no file for the dataset r" in refused(configured)[0][0]
     put("related/r.csv", hourly_csv(15, ("a",)).encode())
-    assert "1 series (b) without related data" in checked(configured).warnings[0]
+    assert "1 items without related data" in checked(configured).warnings[0]
     put("related/r.csv", hourly_csv(15).replace("14.5", "").encode())
     assert "must not have gaps" in refused(configured)[0][0]
     transformations = {"middlefill": "zero", "backfill": "zero", "futurefill": "zero"}
@@ -330,12 +338,13 @@ def test_the_older_predictors_have_limits_of_their_own(
 
 def test_series_with_few_rows_are_named(put, checked, hourly_csv):
     put("train/a.csv", (hourly_csv(12) + "2024-01-01 00:00:00,1,new\n").encode())
-    assert "1 series (new) with fewer than 5 rows" in checked().warnings[0]
+    assert "1 series with fewer than 5 rows" in checked().warnings[0]
 
 
 def test_reading_is_fast_enough_for_half_a_million_rows(put, checked):
-    row = "2024-{:02d}-{:02d} {:02d}:00:00,{}.25,item_{}\n"
-    body = "".join(row.format(n % 12 + 1, n % 28 + 1, n % 24, n, n % 1000) for n in range(500_000))
+    begin = dt.datetime(2023, 1, 1)
+    times = [begin + dt.timedelta(hours=n) for n in range(500)]
+    body = "".join(f"{time},{n % 7}.25,item_{n}\n" for time in times for n in range(1000))
     put("train/a.csv", body.encode())
     start = time.monotonic()
     assert checked().rows == 500_000
@@ -347,18 +356,27 @@ def test_a_file_replaced_after_stock_was_taken_is_noticed(s3, workload, put, mak
     found = inputs.take_stock(s3, workload, make_params())
     put("train/a.csv", hourly_csv(13).encode())
     with pytest.raises(InputChanged):
-        inputs.check(s3, workload, make_params(), found)
-    with pytest.raises(InputChanged):
-        inputs.stage(s3, workload, found, "run")
+        contract.check(s3, workload, make_params(), found)
     assert not storage.keys(s3, workload, "runs/")
 
 
 def test_a_file_removed_after_stock_was_taken_is_noticed(s3, workload, put, make_params, hourly_csv):
     put("train/a.csv", hourly_csv(12).encode())
     found = inputs.take_stock(s3, workload, make_params())
-    s3.delete_object(Bucket=workload.bucket, Key=workload.key("train/a.csv"))
-    with pytest.raises(InputChanged):
-        inputs.stage(s3, workload, found, "run")
+    with contract.examine(s3, workload, make_params(), found) as examination:
+        s3.delete_object(Bucket=workload.bucket, Key=workload.key("train/a.csv"))
+        with pytest.raises(InputChanged):
+            examination.stage("run")
+
+
+def test_a_file_replaced_after_the_check_is_noticed(s3, workload, put, make_params, hourly_csv):
+    put("train/a.csv", hourly_csv(12).encode())
+    found = inputs.take_stock(s3, workload, make_params())
+    with contract.examine(s3, workload, make_params(), found) as examination:
+        put("train/a.csv", hourly_csv(13).encode())
+        with pytest.raises(InputChanged):
+            examination.stage("run")
+    assert not storage.keys(s3, workload, "runs/")
 
 
 def test_inputs_are_set_aside_for_a_run_and_cleared_away(
@@ -367,13 +385,13 @@ def test_inputs_are_set_aside_for_a_run_and_cleared_away(
     put("train/2024/a b+ü.csv", hourly_csv(12).encode())
     found = inputs.take_stock(s3, workload, make_params())
     before = snapshot()
-    paths = inputs.stage(s3, workload, found, "run")
+    with contract.examine(s3, workload, make_params(), found) as examination:
+        paths = examination.stage("run")
+        put("train/2024/a b+ü.csv", b"newer")  # an interrupted run goes on with what was checked
+        assert examination.stage("run") == paths
     assert paths == {"train": "s3://demand/shop/runs/run/input/train/"}
     after = snapshot()
     assert after["shop/runs/run/input/train/2024/a b+ü.csv"] == hourly_csv(12).encode()
-    put("train/2024/a b+ü.csv", b"newer")  # an interrupted run goes on with what was checked
-    assert inputs.stage(s3, workload, found, "run") == paths
-    assert snapshot()["shop/runs/run/input/train/2024/a b+ü.csv"] == hourly_csv(12).encode()
     inputs.unstage(s3, workload, "run")
     assert set(snapshot()) == set(before)
 
@@ -400,5 +418,5 @@ def test_the_fingerprint_stands_for_content_and_nothing_else(s3, workload, put, 
 def test_real_household_data_pass(s3, workload, put, make_params, data_folder):
     put("train/a.csv", (data_folder / "household" / "target_time_series.csv").read_bytes())
     params = make_params()
-    form = inputs.check(s3, workload, params, inputs.take_stock(s3, workload, params))
+    form = contract.check(s3, workload, params, inputs.take_stock(s3, workload, params))
     assert (form.rows, form.items, form.steps) == (136_672, 4, 34_589)

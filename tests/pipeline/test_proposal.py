@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pipeline import inputs, params, proposal
+from pipeline import contract, inputs, params, proposal
 from pipeline.errors import BadInput
 from pipeline.proposal import propose
 
@@ -140,4 +140,4 @@ def test_real_files_pass_the_checks_with_what_is_proposed_for_them(
     configured = params.load(json.dumps(found.params).encode())
     with (data_folder / name).open("rb") as file:
         put("train/a.csv", b"".join(itertools.islice(file, 50_000)))
-    assert inputs.check(s3, workload, configured, inputs.take_stock(s3, workload, configured)).items > 0
+    assert contract.check(s3, workload, configured, inputs.take_stock(s3, workload, configured)).items > 0
