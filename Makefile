@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+CLIENTS := .venv-clients
 CODE   := flows tasks blocks pipeline bridge forecastd local bench tests
 
 DATA   ?=
@@ -11,7 +12,7 @@ PARAMS ?=
 KEEP   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down status logs demo test test-stack lint check format bench clean
+.PHONY: help venv up down status logs demo test test-stack test-clients lint check format bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +51,12 @@ test: venv  ## the tests, without those that start the whole stack
 test-stack: venv  ## the tests on a whole stack of their own, on free ports
 	@$(BIN)/python -m pytest -q -m stack
 
+test-clients: venv  ## the SQL of the local Athena through awswrangler and the aws CLI, in a .venv of theirs
+	@test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip install --disable-pip-version-check --progress-bar off --quiet \
+		-r tests/athena/requirements-clients.txt
+	@FORECAST_SQL_CLIENTS=$(CURDIR)/$(CLIENTS)/bin/python $(BIN)/python -m pytest -q tests/athena/test_other_clients.py
+
 lint: venv  ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/ruff check $(CODE)
@@ -67,4 +74,4 @@ bench: venv  ## measure: from an upload to the run (needs `make up`), and accura
 	@if [ -n "$$FORECAST_DATA" ]; then $(BIN)/python -m bench.accuracy; else echo 'FORECAST_DATA is not set: accuracy not measured'; fi
 
 clean: down  ## stop the stack and remove .local/, .venv and caches
-	@rm -rf .local $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf .local $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
