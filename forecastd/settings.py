@@ -6,6 +6,7 @@ boto3 reads itself (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, credentials).
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,6 +36,7 @@ class Settings:
     bad_rows: str = "fail"
     seed: int = 0
     training_limit_s: float | None = None
+    cluster: str | None = None  # of Dask workers: "tcp://host:8786", or "local:<workers>"
     lease_s: float = 60.0  # a job whose worker gave no sign of life for so long is claimed again
     poll_s: float = 0.2  # how often an idle worker looks for work
 
@@ -45,7 +47,7 @@ class Settings:
 
     @property
     def threads(self) -> int:
-        """Threads for the numeric libraries of one worker.
+        """Tasks that one worker does side by side.
 
         One worker more than trainings is expected at a time, so that quick jobs need not wait: the cores
         are shared among the others.
@@ -56,9 +58,11 @@ class Settings:
     def numeric_environment(self) -> dict[str, str]:
         """Give the variables that numeric libraries read when they are loaded.
 
-        Passive waiting: threads that spin while others need the core made a training seven times slower.
+        One thread each, because whole tasks are done side by side, in processes; and one that has started
+        OpenMP threads cannot safely fork. Passive waiting: threads that spin while others need the core
+        made a training seven times slower.
         """
-        threads = dict.fromkeys(_THREAD_VARIABLES, str(self.threads))
+        threads = dict.fromkeys(_THREAD_VARIABLES, "1")
         return {**threads, "OMP_WAIT_POLICY": "PASSIVE"}
 
     @classmethod
@@ -109,6 +113,12 @@ def _row_policy(text: str) -> str:
     return text
 
 
+def _cluster(text: str) -> str:
+    if not re.fullmatch(r"(tcp|tls|ws|wss)://\S+:\d+|local:[1-9]\d*", text):
+        raise ValueError(text)
+    return text
+
+
 _READERS: dict[str, Any] = {
     "data_dir": Path,
     "port": int,
@@ -119,6 +129,7 @@ _READERS: dict[str, Any] = {
     "bad_rows": _row_policy,
     "seed": int,
     "training_limit_s": float,
+    "cluster": _cluster,
     "lease_s": float,
     "poll_s": float,
 }
@@ -131,6 +142,7 @@ _EXPECTED = {
     "bad_rows": "fail or drop",
     "seed": "a whole number",
     "training_limit_s": "a number of seconds",
+    "cluster": "tcp://<host>:<port> of a Dask scheduler, or local:<workers>",
     "lease_s": "a number of seconds",
     "poll_s": "a number of seconds",
 }

@@ -6,6 +6,7 @@ import pyarrow as pa
 from forecastd.domains import TIMESTAMP
 from forecastd.errors import JobFailed
 from forecastd.jobs.data import load_panel
+from forecastd.jobs.hands import crew_of
 from forecastd.jobs.job import Facts, Job
 from forecastd.jobs.rows import Problems, read_csv, read_parquet
 from forecastd.jobs.training import MODEL_FOLDER
@@ -24,7 +25,9 @@ def run_forecast(job: Job) -> Facts:
     keys = [trained["item_key"], *trained["dimensions"]]
     panel = load_panel(job, trained, plan["imports"])
     predictor = Predictor.load(job.parent_folder(plan["predictor"]) / MODEL_FOLDER)
-    frame = predictor.forecast(panel, tuple(plan["quantiles"]), plan["want_mean"], job.progress)
+    predictor.threads = job.settings.threads
+    crew = crew_of(job.settings)
+    frame = predictor.forecast(panel, tuple(plan["quantiles"]), plan["want_mean"], job.progress, crew)
     frame = _selected(job, frame, keys).sort_values([*keys, TIMESTAMP], kind="stable")
     write_forecast(job.folder, _table(frame, keys), keys, trained["horizon"])
     return {}

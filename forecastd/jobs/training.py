@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from forecastd.jobs.data import load_panel
+from forecastd.jobs.hands import crew_of
 from forecastd.jobs.job import Facts, Job
 from forecastd.models.training import TrainingRequest, train
 from forecastd.series.algorithms import AUTO_PREDICTOR
@@ -24,7 +25,7 @@ def run_training(job: Job) -> Facts:
     plan = job.record.plan
     job.progress(0.0)
     panel = load_panel(job, plan, plan["imports"])
-    predictor = train(panel, _request(job, plan), job.progress)
+    predictor = train(panel, _request(job, plan), job.progress, crew_of(job.settings))
     predictor.save(job.folder / MODEL_FOLDER)
     return _facts(plan, predictor)
 

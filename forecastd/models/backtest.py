@@ -19,7 +19,7 @@ import pandas as pd
 
 from forecastd.models import candidates
 from forecastd.models.quantiles import GRID
-from forecastd.models.stretch import Candidate, Stretch, parts
+from forecastd.models.stretch import Candidate, Stretch, together
 from forecastd.series.panel import Panel
 from forecastd.series.windows import Window
 
@@ -78,11 +78,11 @@ class Backtest:
 
     def stretches(self, name: str) -> list[Stretch]:
         """What has to be forecast with one candidate."""
-        candidate = self.candidate(name)
+        candidate, algorithm = self.candidate(name), candidates.make(name, self.hyperparameters)
         return [
             Stretch(candidate, windows, rows)
             for windows in self._windows_by_fit(name)
-            for rows in parts(candidate, self.panel.size)
+            for rows in together(algorithm, self.panel.size, self.threads)
         ]
 
     def take(self, stretch: Stretch, forecasts: Sequence[np.ndarray]) -> None:

@@ -15,13 +15,15 @@ from forecastd.errors import JobFailed
 from forecastd.models import archive, candidates, quantiles
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.cores import single_threaded_algebra
+from forecastd.models.crew import Crew, local_crew
 from forecastd.models.ensemble import Mixture
-from forecastd.models.fallback import completed, has_enough
+from forecastd.models.fallback import completed
 from forecastd.models.history import History
+from forecastd.models.inference import Forecaster, mixed_forecast
 from forecastd.series.metrics import Metrics
 from forecastd.series.panel import Panel
 
-SERIES_AT_A_TIME = 20_000  # bounds the memory of a forecast
+WORTH_PROCESSES = 100_000  # values of history, below which starting others costs more than it saves
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Predictor:
         quantiles: Sequence[float],
         want_mean: bool,
         progress: Callable[[float, float | None], None] = lambda fraction, left: None,
+        crew: Crew | None = None,
     ) -> pd.DataFrame:
         """The horizon after the panel's last step, for every series of the panel.
 
@@ -76,36 +79,30 @@ class Predictor:
             quantiles: Each between 0.01 and 0.99.
             want_mean: Whether to add the column ``mean``.
             progress: Told the fraction done and the seconds left.
+            crew: Who does the work; processes on this machine if not given. The answer is the same.
 
         Returns:
             N × H rows sorted by key and time: key columns, ``timestamp``, ``p10`` and so on in ascending
             order, then ``mean``. ``attrs["methods"]`` counts how many series got which kind of forecast.
         """
         with single_threaded_algebra():
-            grid, labels = self.grid_forecast(panel, progress)
+            grid, labels = self.grid_forecast(panel, progress, crew)
         table = forecast_table(panel.keys, panel.future_times(self.horizon), grid, quantiles, want_mean)
         table.attrs["methods"] = {str(label): labels.count(label) for label in dict.fromkeys(labels)}
         return table
 
     def grid_forecast(
-        self, panel: Panel, progress: Callable[[float, float | None], None] = lambda fraction, left: None
+        self,
+        panel: Panel,
+        progress: Callable[[float, float | None], None] = lambda fraction, left: None,
+        crew: Crew | None = None,
     ) -> tuple[np.ndarray, list[str]]:
         """Quantiles of the internal grid [N, H, K], ordered and finite, and a label for each series."""
-        enough = np.flatnonzero(has_enough(panel.values))
-        forecast = np.full((panel.size, self.horizon, len(quantiles.GRID)), np.nan)
-        parts = range(0, len(enough), SERIES_AT_A_TIME)
-        for number, low in enumerate(parts):
-            rows = enough[low : low + SERIES_AT_A_TIME]
-            forecast[rows] = self._mixture(History.of(panel.only(rows), self.horizon))
-            progress((number + 1) / len(parts), None)
+        crew = crew or local_crew(self.threads if panel.values.size >= WORTH_PROCESSES else 1)
+        threads = self.threads if crew.size == 1 else 1
+        forecaster = Forecaster(panel, self.algorithms, self.horizon, threads)
+        forecast = mixed_forecast(forecaster, self.mixture, crew, progress)
         return completed(History.of(panel, self.horizon), forecast)
-
-    def _mixture(self, history: History) -> np.ndarray:
-        forecasts = {
-            name: quantiles.ordered(self.algorithms[name].forecast(history, self.threads))
-            for name in self.mixture.weights
-        }
-        return self.mixture.of(forecasts)
 
     def save(self, folder: Path) -> None:
         """Write the predictor as JSON, numpy arrays, text and Parquet: nothing that runs when it is read."""

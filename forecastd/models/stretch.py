@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecastd.models import candidates
-from forecastd.models.algorithm import State
+from forecastd.models.algorithm import Algorithm, State
 from forecastd.models.crew import Task
 from forecastd.models.fallback import has_enough
 from forecastd.models.history import History
@@ -55,9 +55,9 @@ def learning_task(candidate: Candidate) -> Task:
     return Task(learn, (candidate,))
 
 
-def parts(candidate: Candidate, size: int) -> Iterator[slice]:
-    """The series that are forecast together: all, or some where each is forecast by itself."""
-    if not isinstance(candidates.make(candidate.name), PerSeries) or candidate.threads > 1:
+def together(algorithm: Algorithm, size: int, threads: int) -> Iterator[slice]:
+    """The series that are forecast in one task: all, or some where each is forecast by itself."""
+    if not isinstance(algorithm, PerSeries) or threads > 1:
         yield slice(0, size)
         return
     step = int(np.clip(size // TASKS_OF_FEW_SERIES, 1, MOST_SERIES_IN_A_TASK))
