@@ -10,6 +10,7 @@ from forecastd.jobs.hands import crew_of
 from forecastd.jobs.job import Facts, Job
 from forecastd.models.training import TrainingRequest, train
 from forecastd.series.algorithms import AUTO_PREDICTOR
+from forecastd.series.tuning import Range
 
 MODEL_FOLDER = "model"
 BACKTESTS_FILE = "backtests.parquet"  # what Predictor.save writes into it
@@ -43,6 +44,7 @@ def _request(job: Job, plan: dict[str, Any]) -> TrainingRequest:
         seed=job.settings.seed,
         threads=job.settings.threads,
         time_limit_s=job.settings.training_limit_s,
+        tuning=tuple(Range.from_json(item) for item in plan.get("tuning", [])),
     )
 
 

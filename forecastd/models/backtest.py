@@ -65,6 +65,7 @@ class Backtest:
     hyperparameters: Mapping[str, str]
     seed: int
     threads: int
+    fit_limit_s: float | None = None
     forecasts: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)  # (name, start) -> [N, H, K]
 
     @property
@@ -74,7 +75,7 @@ class Backtest:
 
     def candidate(self, name: str) -> Candidate:
         """A candidate as it is to be tried here."""
-        return Candidate(name, self.hyperparameters, self.horizon, self.seed, self.threads)
+        return Candidate(name, self.hyperparameters, self.horizon, self.seed, self.threads, self.fit_limit_s)
 
     def stretches(self, name: str) -> list[Stretch]:
         """What has to be forecast with one candidate."""

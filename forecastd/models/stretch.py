@@ -34,6 +34,13 @@ class Candidate:
     horizon: int
     seed: int
     threads: int
+    limit_s: float | None = None  # of one fit
+
+    def make(self) -> Algorithm:
+        """The algorithm, not fitted."""
+        algorithm = candidates.make(self.name, self.hyperparameters)
+        algorithm.limit_s = self.limit_s
+        return algorithm
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ def together(algorithm: Algorithm, size: int, threads: int) -> Iterator[slice]:
 def forecast_stretch(panel: Panel, stretch: Stretch) -> list[np.ndarray]:
     """The forecast of each window [rows, H, K], NaN where the history is too short."""
     candidate, panel = stretch.candidate, panel.only(np.arange(panel.size)[stretch.rows])
-    algorithm = candidates.make(candidate.name, candidate.hyperparameters)
+    algorithm = candidate.make()
     forecasts = []
     for number, window in enumerate(stretch.windows):
         enough = has_enough(panel.values[:, : window.start])
@@ -84,7 +91,7 @@ def forecast_stretch(panel: Panel, stretch: Stretch) -> list[np.ndarray]:
 
 def learn(panel: Panel, candidate: Candidate) -> State:
     """What a candidate learns from the whole history."""
-    algorithm = candidates.make(candidate.name, candidate.hyperparameters)
+    algorithm = candidate.make()
     history = History.of(panel.only(has_enough(panel.values)), candidate.horizon)
     algorithm.fit(history, candidate.seed, candidate.threads)
     return algorithm.state()

@@ -26,23 +26,26 @@ from forecastd.models.ensemble import Mixture, choose, equal_shares, scaled_loss
 from forecastd.models.fallback import completed, has_enough
 from forecastd.models.history import History
 from forecastd.models.per_series import PerSeries
-from forecastd.models.predictor import Evaluation, Predictor, WindowMetrics, forecast_table
+from forecastd.models.predictor import WORTH_PROCESSES, Evaluation, Predictor, WindowMetrics, forecast_table
 from forecastd.models.progress import Progress
 from forecastd.models.residuals import scales
 from forecastd.models.stretch import Candidate, Stretch, forecast_task, learning_task
+from forecastd.models.tuning import SHARE_OF_EPOCHS, TRIALS, Trial, best, judged, told, trials, tuning_window
 from forecastd.series.algorithms import (
     AUTO_ML,
     AUTO_ML_CANDIDATES,
     AUTO_PREDICTOR,
     METHODS,
+    NEURAL,
     effective_hyperparameters,
 )
 from forecastd.series.metrics import chosen_metric, complete_items, summary, window_metrics
 from forecastd.series.panel import Panel
+from forecastd.series.tuning import Range
 from forecastd.series.windows import Window, backtest_windows
 
 MOST_SERIES_IN_SELECTION = 3000  # more do not change the mixture, only the time
-WORTH_PROCESSES = 100_000  # values of history
+TUNING = "tuning"  # as a kind of step
 SERIES_WORTH_PROCESSES = 4  # where each is estimated by itself
 
 
@@ -50,7 +53,7 @@ SERIES_WORTH_PROCESSES = 4  # where each is estimated by itself
 class TrainingRequest:
     """What to train and how to measure it."""
 
-    method: str  # "AutoPredictor" | "AutoML" | "ARIMA" | "ETS" | "NPTS" | "Prophet"
+    method: str  # one of METHODS
     horizon_steps: int
     quantiles: tuple[float, ...]  # ascending; empty when only the mean is wanted
     want_mean: bool
@@ -61,6 +64,7 @@ class TrainingRequest:
     seed: int
     threads: int
     time_limit_s: float | None
+    tuning: tuple[Range, ...] = ()  # hyperparameters to be searched
 
 
 def train(
@@ -88,8 +92,8 @@ def train(
 def _local_crew(panel: Panel, request: TrainingRequest) -> Crew:
     """As many processes as allowed; this one alone where starting others costs more than it saves."""
     by_itself = any(isinstance(candidates.make(name), PerSeries) for name in _candidates(panel, request))
-    worth_it = panel.values.size >= WORTH_PROCESSES or (by_itself and panel.size >= SERIES_WORTH_PROCESSES)
-    return local_crew(request.threads if worth_it else 1)
+    many = panel.values.size >= WORTH_PROCESSES or (by_itself and panel.size >= SERIES_WORTH_PROCESSES)
+    return local_crew(request.threads if many or request.method in NEURAL else 1)
 
 
 def _train(
@@ -104,10 +108,20 @@ def _train(
     selecting = selection_windows(panel, request.horizon_steps, evaluated) if _is_auto(request) else []
     yearly = yearly_windows(panel, request.horizon_steps, evaluated) if _is_auto(request) else []
     threads = request.threads if crew.size == 1 else 1
-    backtest = Backtest(
-        panel, request.horizon_steps, evaluated, selecting, yearly, chosen, request.seed, threads
-    )
     clock = Progress(progress, request.time_limit_s, abreast=crew.size)
+    tried = _tried(panel, request, chosen, evaluated, crew, clock) if request.tuning else []
+    chosen = best(tried, chosen)
+    backtest = Backtest(
+        panel,
+        request.horizon_steps,
+        evaluated,
+        selecting,
+        yearly,
+        chosen,
+        request.seed,
+        threads,
+        _fit_limit_s(request, len(evaluated) + 1, crew, clock),
+    )
     work = _Work(backtest, crew, clock)
     skipped = work.try_out(_candidates(panel, request))
     mixtures = _mixtures(backtest, request)
@@ -119,9 +133,9 @@ def _train(
         horizon=request.horizon_steps,
         mixture=final,
         algorithms=algorithms,
-        hyperparameters={**chosen, "prediction_length": str(request.horizon_steps)},
+        hyperparameters=_used(request, chosen, algorithms),
         evaluations=ranked,
-        report=_report(backtest, request, final, skipped, clock),
+        report={**_report(backtest, request, final, skipped, clock), "trials": told(tried)},
         backtests=_backtest_table(backtest, request, ranked[0].algorithm, mixtures),
         threads=request.threads,
     )
@@ -129,6 +143,40 @@ def _train(
 
 def _is_auto(request: TrainingRequest) -> bool:
     return request.method == AUTO_PREDICTOR
+
+
+def _used(
+    request: TrainingRequest, chosen: Mapping[str, str], algorithms: Mapping[str, Algorithm]
+) -> dict[str, str]:
+    """The hyperparameters that were used, those chosen from the data included."""
+    own = {} if _is_auto(request) else effective_hyperparameters(next(iter(algorithms)), chosen)
+    learnt = {} if _is_auto(request) else next(iter(algorithms.values())).effective()
+    return {**own, **learnt, "prediction_length": str(request.horizon_steps)}
+
+
+def _tried(
+    panel: Panel,
+    request: TrainingRequest,
+    chosen: Mapping[str, str],
+    evaluated: list[Window],
+    crew: Crew,
+    clock: Progress,
+) -> list[tuple[Trial, float]]:
+    """The settings that a tuning tried, with their losses; they may take half of the time limit."""
+    limit_s = _fit_limit_s(request, 2 * TRIALS, crew, clock)
+    candidate = Candidate(request.method, chosen, request.horizon_steps, request.seed, 1, limit_s)
+    window = tuning_window(panel, request.horizon_steps, evaluated)
+    drawn = trials(candidate, request.tuning, window, request.quantiles, request.optimization_metric)
+    clock.plan([(TUNING, candidates.guess_s(request.method, panel) / SHARE_OF_EPOCHS)] * len(drawn))
+    return judged(panel, drawn, crew, lambda seconds: clock.done(TUNING, seconds), clock.tell)
+
+
+def _fit_limit_s(request: TrainingRequest, fits: int, crew: Crew, clock: Progress) -> float | None:
+    """Seconds that each of so many fits may take, so that all end within the time limit."""
+    if request.time_limit_s is None:
+        return None
+    rounds = -(-fits // crew.size)
+    return max(request.time_limit_s - clock.elapsed_s, 1.0) / rounds
 
 
 def _checked_hyperparameters(request: TrainingRequest) -> dict[str, str]:
