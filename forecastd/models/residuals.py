@@ -8,6 +8,7 @@ from forecastd.models.quantiles import GRID
 
 SMALLEST = 1e-9
 MOST_SAMPLES = 2000  # past errors per step; more change nothing
+NUMBERS_AT_A_TIME = 500_000
 
 
 def scales(values: np.ndarray, season: int) -> np.ndarray:
@@ -56,12 +57,20 @@ def error_quantiles(errors: np.ndarray) -> np.ndarray:
     width = np.maximum(np.abs(errors).mean(axis=(1, 2)), SMALLEST)  # [N]
     scaled = errors / width[:, None, None]
     growth = _smooth_over_steps(np.abs(scaled).mean(axis=(0, 1)))  # [H]
-    shape = np.quantile(_thinned(scaled / growth), GRID)
-    own = np.quantile((scaled / growth).reshape(size, -1), GRID, axis=1).T if samples > 1 else shape[None]
+    scaled /= growth
+    shape = np.quantile(_thinned(scaled), GRID)
+    own = _quantiles_of_rows(scaled.reshape(size, -1)) if samples > 1 else shape[None]
     independent = samples * horizon / max(horizon, 1)
     trust = independent / (independent + FEW) if size > 1 else 1.0
     mixed = trust * own + (1 - trust) * shape[None]
     return width[:, None, None] * growth[None, :, None] * mixed[:, None, :]
+
+
+def _quantiles_of_rows(values: np.ndarray) -> np.ndarray:
+    """The grid's quantiles [N, K] of each row [N, S], a few rows at a time, which needs little memory."""
+    step = max(1, NUMBERS_AT_A_TIME // values.shape[1])
+    parts = [np.quantile(values[low : low + step], GRID, axis=1).T for low in range(0, len(values), step)]
+    return np.concatenate(parts)
 
 
 def _smooth_over_steps(growth: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ SLOPES = (0.0, 0.5, 1.0)  # share of the smoothed slope that is followed
 DAMPING = 0.97  # of the slope, per step
 LARGEST_ERRORS = 20_000_000  # numbers in a table of errors; 160 MB
 MOST_ORIGINS = 200
+ERRORS_AT_A_TIME = 100_000  # numbers; 0.8 MB, which stay in the processor's cache while all is tried
 
 
 @dataclass(frozen=True)
@@ -48,22 +49,34 @@ def smooth(series: np.ndarray, horizon: int) -> Smoothed:
     origins = past_origins(len(series), series.shape[1], horizon, first=max(2, series.shape[1] // 3))
     if not origins.size:
         return _last_level(series, horizon)
-    best_loss = np.full(len(series), np.inf)
     centre = np.empty((len(series), horizon))
     errors = np.empty((len(series), len(origins), horizon))
+    step = max(1, ERRORS_AT_A_TIME // (len(origins) * horizon))
+    for low in range(0, len(series), step):
+        rows = slice(low, low + step)
+        centre[rows], errors[rows] = _smooth_some(series[rows], origins, horizon)
+    return Smoothed(centre, errors)
+
+
+def _smooth_some(series: np.ndarray, origins: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """Forecast [N, H] and past errors [N, S, H] of so few series that all tables stay in the cache."""
+    best_loss = np.full(len(series), np.inf)
+    centre = np.empty((len(series), horizon))
     actual = series[:, origins[:, None] + np.arange(horizon)]  # [N, S, H]
+    errors = np.empty_like(actual)
     for weight in WEIGHTS:
         levels = level(series, weight)
         slopes = level(np.diff(levels, axis=1, prepend=levels[:, :1]), min(weight, 0.1))
+        flat = actual - levels[:, origins - 1, None]
         for share in SLOPES:
             reach = share * np.cumsum(DAMPING ** np.arange(1, horizon + 1))
-            wrong = actual - levels[:, origins - 1, None] - slopes[:, origins - 1, None] * reach
+            wrong = flat - slopes[:, origins - 1, None] * reach if share else flat
             loss = np.abs(wrong).mean(axis=(1, 2)) * (1 + 0.02 * (share > 0))  # a slope has to earn its place
             better = loss < best_loss
             best_loss[better] = loss[better]
             errors[better] = wrong[better]
             centre[better] = levels[better, -1:] + slopes[better, -1:] * reach
-    return Smoothed(centre, errors)
+    return centre, errors
 
 
 def _last_level(series: np.ndarray, horizon: int) -> Smoothed:
