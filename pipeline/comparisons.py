@@ -297,7 +297,8 @@ class Comparison:
             fate = self._inspection.fates[int(number)]
             fresh = Finding(fate.name, rule, remedy, column, severity, 0)
             found = self._found.setdefault((int(number), rule), fresh)
-            found.count += len(mine) if count is None else count * (number == rows["file"][0])
+            is_first = number == rows["file"][0]  # a count of all files is told once
+            found.count += len(mine) if count is None else count if is_first else 0
             shown = mine[: EXAMPLES - len(found.examples)]
             numbers = fate.numbers(rows["place"][shown])
             found.examples += [
