@@ -350,15 +350,20 @@ def _coverage(censuses: dict[str, Census]) -> Iterator[Finding]:
     if related is not None and related.is_complete:
         lost = sorted(target.items - related.items)
         if lost:
-            rule = f"{len(lost)} items without related data; the service may leave them out"
+            rule = f"{_many(len(lost), 'item')} without related data; the service may leave them out"
             yield _series_finding("related/", rule, "Add their rows.", lost)
     metadata = censuses.get(METADATA)
     if metadata is not None and metadata.is_complete and target.is_complete:
         if bare := sorted(target.items - metadata.items):
-            yield _series_finding("metadata/", f"{len(bare)} items without metadata", "Add their rows.", bare)
+            yield _series_finding(
+                "metadata/", f"{_many(len(bare), 'item')} without metadata", "Add their rows.", bare
+            )
         if new := sorted(metadata.items - target.items):
             yield _series_finding(
-                "metadata/", f"{len(new)} items known from the metadata only", "Check their keys.", new
+                "metadata/",
+                f"{_many(len(new), 'item')} known from the metadata only",
+                "Check their keys.",
+                new,
             )
     if not target.is_complete:
         rule = f"there are more than {len(target.series)} series; the number of items is a lower bound"
@@ -368,6 +373,10 @@ def _coverage(censuses: dict[str, Census]) -> Iterator[Finding]:
 def _series_finding(file: str, rule: str, remedy: str, keys: list[str]) -> Finding:
     examples = [Example(None, _plain(key)) for key in sorted(keys)[:EXAMPLES]]
     return Finding(file, rule, remedy, "", WARNING, len(keys), examples)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _plain(key: str) -> str:

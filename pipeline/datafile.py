@@ -93,7 +93,7 @@ class CsvFile:
 
     def __post_init__(self) -> None:
         self._head = read_fully(self.source, HEAD_BYTES)
-        _refuse_foreign(self._head)
+        refuse_foreign(self._head)
         self.first_row = _first_row(self._head)
         self.whole = Rejoined(self._head, self.source)
 
@@ -277,7 +277,12 @@ def read_fully(source: Source, size: int) -> bytes:
     return b"".join(blocks)
 
 
-def _refuse_foreign(head: bytes) -> None:
+def refuse_foreign(head: bytes) -> None:
+    """Refuses what is no CSV in UTF-8 by its first bytes.
+
+    Raises:
+        Unreadable: with what it is instead.
+    """
     if head[:2] == b"\x1f\x8b" or head[:4] in (b"PK\x03\x04", b"\x28\xb5\x2f\xfd"):
         raise Unreadable("it is compressed; the service reads plain files", "Unpack it.")
     zeros = head[:2000].count(b"\x00")

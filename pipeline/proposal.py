@@ -1,29 +1,30 @@
-"""Proposes a params.json for a CSV of past demand, and says why.
+"""Proposes a params.json for a sample of past demand, and says why and what it could not know.
 
     python -m pipeline.proposal my.csv > params.json
+    python -m pipeline.proposal my.parquet --related prices.csv --metadata products.csv > params.json
 
-The columns keep their order: params.json lists them as the file has them, so nothing has to be renamed.
+The columns keep their order: params.json lists them as the files have them, so nothing has to be renamed.
 """
 
-import csv
+import argparse
 import itertools
 import json
-import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from pipeline.errors import BadInput, Problem
-from pipeline.frequency import Frequency
+from pipeline.domains import DOMAINS
+from pipeline.errors import BadInput
+from pipeline.frequency import Frequency, Grid
 from pipeline.params import load
-from pipeline.timestamps import DAY, PATTERNS, SECOND, directive
+from pipeline.sample import Sample, plain, unusable
+from pipeline.timestamps import DAY, SECOND, directive
 
-SAMPLE_ROWS = 200_000  # enough to see rhythm and keys; the whole file is checked at upload
-ROWS_TO_KNOW_A_COLUMN = 5_000
 ITEM_WORDS = (
     "item_id", "item", "id", "series", "series_id", "unique_id", "sku", "product", "product_id", "article",
     "store", "shop", "meter", "household", "client", "customer", "name", "key",
@@ -43,246 +44,421 @@ STEPS = {  # seconds of a regular step, and its name
     **{604800 * n: "W" if n == 1 else f"{n}W" for n in range(1, 5)},
 }
 CALENDAR_STEPS = ((28, 31, "M"), (59, 62, "2M"), (89, 92, "3M"), (181, 184, "6M"), (365, 366, "Y"))  # days
-HOUR_S = 3600
+WIDE = 8  # columns of numbers beside each other are series or steps, not features
+MOST_SHARED = 0.5  # of the cells of a column that are items of the target, for it to be the item key
+DOMAIN_NAMES = ("RETAIL", "EC2_CAPACITY", "WORK_FORCE", "METRICS")  # whose field names tell them apart
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A configuration that passes the checks, and the reason for each choice."""
+    """A configuration that passes the checks, the reason for each choice, and what the sample cannot tell."""
 
     params: dict[str, Any]
     reasons: list[str]
+    unknown: list[str] = field(default_factory=list)
 
 
-def propose(source: str | Path | Iterable[str], name: str = "") -> Proposal:
-    """A configuration for a CSV.
+def propose(
+    source: str | Path | Iterable[str],
+    name: str = "",
+    related: str | Path | Iterable[str] | None = None,
+    metadata: str | Path | Iterable[str] | None = None,
+) -> Proposal:
+    """A configuration for a CSV or Parquet file.
 
     Args:
-        source: the file's path, or its lines.
+        source: the target's path, or its lines.
         name: what the resources are called; the file's name if it is not given.
+        related: a sample of related data, which is left out with the reason if it does not fit.
+        metadata: a sample of item metadata, likewise.
 
     Raises:
-        BadInput: if it cannot be forecast as it is, with what to add or change.
+        BadInput: if the target cannot be forecast as it is, with what to add or change.
     """
     if isinstance(source, str | Path):
         name = name or Path(source).stem
-        with Path(source).open(newline="", encoding="utf-8-sig", errors="replace") as lines:
-            rows = _sample(lines)
-    else:
-        rows = _sample(source)
-    return _Reader(rows, name or "data").proposal()
+    target = _Target(Sample.of(source))
+    draft = target.params(plain(name or "data"))
+    unknown = target.unknown()
+    if related is not None:
+        unknown += _tried(lambda: _add_related(draft, target, Sample.of(related)), "related")
+    if metadata is not None:
+        unknown += _tried(lambda: _add_metadata(draft, target, Sample.of(metadata)), "metadata")
+    load(json.dumps(draft).encode())
+    return Proposal(draft, target.reasons, unknown)
 
 
-def _sample(lines: Iterable[str]) -> list[list[str]]:
+def _tried(add: Any, what: str) -> list[str]:
+    """Why a further file is left out, if it is."""
     try:
-        rows = [row for row in itertools.islice(csv.reader(iter(lines)), SAMPLE_ROWS) if row]
-    except csv.Error as error:
-        raise _unusable(f"it cannot be read as CSV ({error})", "Save it as CSV in UTF-8.") from error
-    if not rows:
-        raise _unusable("the file is empty", "Give one with rows of past demand.")
-    if len(rows[0]) == 1 and re.search(r"[;\t|]", rows[0][0]):
-        raise _unusable("its columns are not separated by commas", "Save it with commas.")
-    return rows
+        add()
+    except BadInput as error:
+        (problem,) = error.problems
+        return [f"The {what} file is left out: {problem.rule}. {problem.remedy}"]
+    return []
 
 
-def _unusable(rule: str, remedy: str, where: str = "the file") -> BadInput:
-    return BadInput([Problem(where, "", rule, remedy)])
+class _Target:
+    """Finds out what each column of the target is."""
 
-
-class _Reader:
-    """Finds out what each column is."""
-
-    def __init__(self, rows: list[list[str]], name: str) -> None:
-        self.name = _plain(name)
-        self.reasons: list[str] = []
-        self.header = self._find_header(rows)
-        body = rows[1:] if self.header else rows
-        width = len(rows[0])
-        if not body:
-            raise _unusable("there is nothing but a header", "Give one with rows.")
-        fitting = [row for row in body if len(row) == width]
-        if not fitting:
-            raise _unusable(
-                f"no row has the {width} cells of the first line", "Give every row the same columns."
-            )
-        self.frame = pd.DataFrame(fitting)
-        self.columns = list(range(width))
-        self.sampled = " in the first rows" if len(rows) == SAMPLE_ROWS else ""
-        self.labels = self.header or [f"column {place + 1}" for place in range(width)]
-
-    def proposal(self) -> Proposal:
-        """The configuration, checked by the very rules that an upload meets."""
-        time, java_format = self._time()
-        target = self._target(time)
-        item, others = self._item(time, target)
-        frequency = self._frequency(time, [item, *others], java_format)
-        params = self._params(time, target, item, others, frequency, java_format)
-        load(json.dumps(params).encode())
-        return Proposal(params, self.reasons)
-
-    def _find_header(self, rows: list[list[str]]) -> list[str] | None:
-        first = rows[0]
-        is_header = not any(_is_time(cell) or _is_number(cell) for cell in first)
-        self.reasons.append(
-            f"The first line is a header ({', '.join(first)})." if is_header else "There is no header line."
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+        self.reasons = [
+            f"The first line is a header ({', '.join(sample.header)})."
+            if sample.header
+            else "There is no header line: the columns are told by their content."
+        ]
+        self.time = self._time()
+        self.java_format = sample.time_form(self.time)
+        self.reasons.append(f"{sample.label(self.time)} holds the times, in the form {self.java_format}.")
+        self.target = self._target()
+        self.item, self.others = self._item()
+        self.items = set(sample.frame[self.item])
+        self.moments = _moments(sample, self.time, self.java_format)
+        self.frequency = self._frequency()
+        self.steps = self.frequency.steps(
+            self.moments.min().to_pydatetime(), self.moments.max().to_pydatetime()
         )
-        return [cell.strip() for cell in first] if is_header else None
+        self.dimensions = self._dimensions()
+        self.names: dict[int, str] = {}
 
-    def _time(self) -> tuple[int, str]:
-        shares = {column: self._share(column, _is_time) for column in self.columns}
-        good = [column for column, share in shares.items() if share > 0.95]
-        if not good:
+    def params(self, name: str) -> dict[str, Any]:
+        """The configuration for the target alone."""
+        domain = self._domain()
+        own = DOMAINS[domain]
+        self.names = {self.time: "timestamp", self.target: own.target, self.item: own.item_key}
+        kinds = {self.time: "timestamp", self.target: "float"}
+        for column in self.others:
+            self.names[column] = _unique(plain(self.sample.labels[column]), set(self.names.values()))
+        predictor: dict[str, Any] = {
+            "PredictorName": f"{name}_predictor",
+            "ForecastHorizon": self._horizon(),
+            "ForecastFrequency": str(self.frequency),
+            "ForecastTypes": ["0.1", "0.5", "0.9"],
+        }
+        if self.dimensions:
+            predictor["ForecastDimensions"] = [self.names[column] for column in self.dimensions]
+        if boundary := self._boundary():
+            predictor["TimeAlignmentBoundary"] = boundary
+        pairs = [(self.names[c], kinds.get(c, "string")) for c in self.sample.columns]
+        dataset = _dataset(f"{name}_target", domain, "TARGET_TIME_SERIES", pairs)
+        dataset["DataFrequency"] = str(self.frequency)
+        draft: dict[str, Any] = {
+            "DatasetGroup": {"DatasetGroupName": name, "Domain": domain},
+            "Datasets": [dataset],
+            "Predictor": predictor,
+            "Forecast": {"ForecastName": f"{name}_forecast", "ForecastTypes": ["0.1", "0.5", "0.9", "mean"]},
+            "TimestampFormat": self.java_format,
+            "PerformDelete": False,
+        }
+        if policy := self._duplicates():
+            draft["Checks"] = {"Duplicates": policy}
+        return draft
+
+    def unknown(self) -> list[str]:
+        """What the sample cannot tell."""
+        said = []
+        if not self.sample.header:
+            said.append("Without a header the meaning of the columns is a guess from their content.")
+        if self.sample.is_cut:
+            said.append(
+                f"Only the first {len(self.sample.frame)} rows were read; an upload is checked in full."
+            )
+        if missing := self._missing():
+            said.append(
+                f"{missing} steps have no row. Whether that means zero (the default) or not known "
+                "(middlefill and backfill: nan) is not in the data."
+            )
+        said.append("How far ahead you need to know: set ForecastHorizon if the proposed one is not it.")
+        said.append("Which country's holidays matter: add them as AdditionalDatasets if any do.")
+        if self.frequency.needs_time_of_day:
+            said.append("The time zone: times are taken as they stand; TimeZone can name their zone.")
+        return said
+
+    # -- columns
+
+    def _time(self) -> int:
+        if not self.sample.times:
             raise self._no_time()
-        time = self._best(good, TIME_WORDS)
-        form = max((SECOND, DAY), key=lambda each: self._share(time, re.compile(PATTERNS[each]).fullmatch))
-        self.reasons.append(f"{self._label(time)} holds the times, in the form {form}.")
-        return time, form
+        return self.sample.best(self.sample.times, TIME_WORDS)
 
     def _no_time(self) -> BadInput:
+        frame, numeric = self.sample.frame, self.sample.numeric
+        if len(numeric) >= WIDE and len(numeric) >= 0.8 * len(self.sample.columns):
+            return unusable(
+                f"it is in wide form: each row is a series, with {len(numeric)} steps beside each other and "
+                "no times",
+                "Turn it into one row per series and time: timestamp, value, item. When the series begin and "
+                "how long a step is has to come from elsewhere.",
+            )
         looks = [
-            c for c in self.columns if self.frame[c].str.contains(r"\d[-/.:T]\d", regex=True).mean() > 0.9
+            c for c in self.sample.columns if frame[c].str.contains(r"\d[-/.:T]\d", regex=True).mean() > 0.9
         ]
-        value = f" ({self._label(looks[0])} has {self.frame[looks[0]].iloc[0]})" if looks else ""
-        return _unusable(
+        value = f" ({self.sample.label(looks[0])} has {frame[looks[0]].iloc[0]})" if looks else ""
+        return unusable(
             f"no column holds times in a form that the service reads{value}",
             f"Write the times as {DAY} or {SECOND}.",
         )
 
-    def _target(self, time: int) -> int:
-        candidates = [column for column in self.columns if column != time]
-        numeric = [c for c in candidates if self._share(c, _is_number_or_empty) > 0.95]
+    def _target(self) -> int:
+        sample = self.sample
+        numeric = [c for c in sample.numeric if c != self.time]
         if not numeric:
-            raise _unusable("no column holds numbers", "Add the demand as a column of numbers.")
-        named = [c for c in numeric if self._word(c) in TARGET_WORDS]
-        fractional = [c for c in numeric if self.frame[c].str.contains(".", regex=False).any()]
+            raise unusable("no column holds numbers", "Add the demand as a column of numbers.")
+        if len(numeric) >= WIDE and len(numeric) >= len(sample.columns) - 2:
+            raise unusable(
+                f"it is in wide form: {len(numeric)} columns of numbers, each of them a series",
+                "Turn it into one row per series and time: timestamp, value, item.",
+            )
+        named = [c for c in numeric if sample.word(c) in TARGET_WORDS or sample.word(c) in _domain_targets()]
+        fractional = [c for c in numeric if sample.frame[c].str.contains(".", regex=False).any()]
         if named:
-            target = self._best(named, TARGET_WORDS)
+            target = sample.best(named, TARGET_WORDS)
         else:  # codes are whole numbers that repeat; demand has fractions or the most different values
             pool = fractional or numeric
-            target = max(pool, key=lambda c: (self._word(c) not in ITEM_WORDS, self.frame[c].nunique()))
-        self.reasons.append(f"{self._label(target)} is what is forecast: it holds the demand.")
+            target = max(pool, key=lambda c: (sample.word(c) not in ITEM_WORDS, sample.frame[c].nunique()))
+        self.reasons.append(f"{sample.label(target)} is what is forecast: it holds the demand.")
         return target
 
-    def _item(self, time: int, target: int) -> tuple[int, list[int]]:
-        rest = [c for c in self.columns if c not in (time, target)]
+    def _item(self) -> tuple[int, list[int]]:
+        sample = self.sample
+        rest = [c for c in sample.columns if c not in (self.time, self.target)]
         if not rest:
-            raise _unusable(
+            raise unusable(
                 "there is no column that says which item a row belongs to",
                 "Add one, with the same text in every row if there is only one series: `item_id` = `total`.",
             )
-        numeric = [c for c in rest if self.frame[c].str.fullmatch(r"[+-]?\d+\.\d+").mean() > 0.5]
+        numeric = [c for c in rest if sample.frame[c].str.fullmatch(r"[+-]?\d+\.\d+").mean() > 0.5]
         if numeric:
-            names = ", ".join(map(self._label, numeric))
-            raise _unusable(
-                f"{names} holds further numbers, and a target time series has only one",
+            raise unusable(
+                f"{sample.names(numeric)} holds further numbers, and a target time series has only one",
                 "Move them to a file of related data, or remove them.",
             )
-        named = [c for c in rest if self._word(c) in ITEM_WORDS]
-        item = self._best(named, ITEM_WORDS) if named else max(rest, key=lambda c: self.frame[c].nunique())
-        self.reasons.append(
-            f"{self._label(item)} names the items; there are {self.frame[item].nunique()}{self.sampled}."
-        )
+        named = [c for c in rest if sample.word(c) in (*ITEM_WORDS, *_domain_items())]
+        item = sample.best(named, ITEM_WORDS) if named else max(rest, key=lambda c: sample.frame[c].nunique())
+        where = " in the first rows" if sample.is_cut else ""
+        count = sample.frame[item].nunique()
+        self.reasons.append(f"{sample.label(item)} names the items; there are {count}{where}.")
         return item, [c for c in rest if c != item]
 
-    def _frequency(self, time: int, keys: list[int], java_format: str) -> Frequency:
-        times = pd.to_datetime(self.frame[time], format=directive(java_format), errors="coerce")
-        steps = times.groupby([self.frame[key] for key in keys]).transform(lambda t: t.sort_values().diff())
-        seconds = steps.dt.total_seconds()
-        typical = seconds[seconds > 0].median()
-        if pd.isna(typical):
-            raise _unusable("every series has one row only", "Give a longer history.")
-        frequency = Frequency.parse(_step_name(float(typical)))
-        self.reasons.append(f"Rows of a series are typically {frequency.span(1)} apart.")
-        if frequency.needs_time_of_day and java_format == DAY:
-            raise _unusable("the times have no time of day", f"Write them as {SECOND}.")
-        self._steps = frequency.steps(times.min().to_pydatetime(), times.max().to_pydatetime())
-        return frequency
-
-    def _horizon(self, frequency: Frequency) -> int:
-        short, long = (max(1, steps // frequency.count) for steps in HORIZONS[frequency.unit])
-        wanted = long if self._steps >= LONG_HISTORY * long else short
-        longest = self._steps // 4
-        if longest < 1:
-            raise _unusable(
-                f"the history has {self._steps} steps; the shortest forecast needs four",
-                "Give a longer history.",
-            )
-        horizon = min(wanted, longest)
-        why = (
-            ""
-            if horizon == wanted
-            else f"; the history has only {self._steps} steps, and a quarter is the limit"
-        )
-        self.reasons.append(f"The horizon is {frequency.span(horizon)}{why}.")
-        return horizon
-
-    def _dimensions(self, time: int, item: int, others: list[int]) -> list[int]:
-        if others and self.frame.duplicated([item, time]).any():
-            names = ", ".join(map(self._label, others))
+    def _dimensions(self) -> list[int]:
+        if not self.others:
+            return []
+        names = self.sample.names(self.others)
+        if self._repeated([self.item]).any():
             self.reasons.append(f"An item has several rows at a time, so {names} tells series apart as well.")
-            return others
-        if others:
-            names = ", ".join(map(self._label, others))
-            self.reasons.append(f"{names} is not needed to tell series apart and stays out of the forecast.")
+            return self.others
+        self.reasons.append(f"{names} is not needed to tell series apart and stays out of the forecast.")
         return []
 
-    def _params(
-        self, time: int, target: int, item: int, others: list[int], frequency: Frequency, java_format: str
-    ) -> dict[str, Any]:
-        named = {
-            time: ("timestamp", "timestamp"),
-            target: ("target_value", "float"),
-            item: ("item_id", "string"),
-        }
-        taken = {name for name, _ in named.values()}
-        for column in others:
-            named[column] = (_unique(_plain(self.labels[column]), taken), "string")
-            taken.add(named[column][0])
-        dimensions = [named[column][0] for column in self._dimensions(time, item, others)]
-        predictor: dict[str, Any] = {
-            "PredictorName": f"{self.name}_predictor",
-            "ForecastHorizon": self._horizon(frequency),
-            "ForecastFrequency": str(frequency),
-            "ForecastTypes": ["0.1", "0.5", "0.9"],
-        }
-        if dimensions:
-            predictor["ForecastDimensions"] = dimensions
-        pairs = [named[column] for column in self.columns]
-        attributes = [{"AttributeName": name, "AttributeType": kind} for name, kind in pairs]
-        dataset = {
-            "DatasetName": f"{self.name}_target",
-            "Domain": "CUSTOM",
-            "DatasetType": "TARGET_TIME_SERIES",
-            "DataFrequency": str(frequency),
-            "Schema": {"Attributes": attributes},
-        }
-        return {
-            "DatasetGroup": {"DatasetGroupName": self.name, "Domain": "CUSTOM"},
-            "Datasets": [dataset],
-            "Predictor": predictor,
-            "Forecast": {
-                "ForecastName": f"{self.name}_forecast",
-                "ForecastTypes": ["0.1", "0.5", "0.9", "mean"],
-            },
-            "TimestampFormat": java_format,
-            "PerformDelete": False,
-        }
+    def _domain(self) -> str:
+        words = {self.sample.word(self.item), self.sample.word(self.target)}
+        for domain in DOMAIN_NAMES:
+            if words == {DOMAINS[domain].item_key, DOMAINS[domain].target}:
+                self.reasons.append(f"The domain is {domain}: the header has its field names.")
+                return domain
+        self.reasons.append("The domain is CUSTOM: the header has the field names of no other.")
+        return "CUSTOM"
 
-    def _share(self, column: int, fits: Callable[[str], object]) -> float:
-        """The share of the column's cells that fit."""
-        cells = self.frame[column].head(ROWS_TO_KNOW_A_COLUMN)
-        return float(cells.map(lambda cell: bool(fits(cell))).mean())
+    # -- time
 
-    def _word(self, column: int) -> str:
-        return _plain(self.labels[column]).lower() if self.header else ""
+    def _frequency(self) -> Frequency:
+        typical = _typical_s(self.sample, self.moments, [self.item, *self.others])
+        if typical is None:
+            raise unusable("every series has one row only", "Give a longer history.")
+        frequency = Frequency.parse(_step_name(typical))
+        self.reasons.append(f"Rows of a series are typically {frequency.span(1)} apart.")
+        if frequency.needs_time_of_day and self.java_format == DAY:
+            raise unusable("the times have no time of day", f"Write them as {SECOND}.")
+        return frequency
 
-    def _label(self, column: int) -> str:
-        return f"Column {self.labels[column]!r}" if self.header else f"Column {column + 1}"
+    def _horizon(self) -> int:
+        unit, steps = self.frequency, self.steps
+        short, long = (max(1, n // unit.count) for n in HORIZONS[unit.unit])
+        wanted = long if steps >= LONG_HISTORY * long else short
+        longest = steps // 4
+        if longest < 1:
+            raise unusable(
+                f"the history has {steps} steps; the shortest forecast needs four", "Give a longer history."
+            )
+        horizon = min(wanted, longest)
+        limit = f"; the history has only {steps} steps, and a quarter is the limit"
+        self.reasons.append(f"The horizon is {unit.span(horizon)}{limit if horizon < wanted else ''}.")
+        return horizon
 
-    def _best(self, columns: Sequence[int], words: Sequence[str]) -> int:
-        """The column whose name stands first among the words; else the first column."""
-        rank = {word: place for place, word in enumerate(words)}
-        return min(columns, key=lambda c: (rank.get(self._word(c), len(words)), c))
+    def _boundary(self) -> dict[str, str]:
+        """Where the week begins, if all rows are of one weekday that is not Monday."""
+        days = self.moments.dropna().dt.day_name().str.upper().unique()
+        if self.frequency.unit != "W" or len(days) != 1 or days[0] == "MONDAY":
+            return {}
+        self.reasons.append(f"All times are a {days[0].title()}: the week begins there.")
+        return {"DayOfWeek": str(days[0])}
+
+    def _missing(self) -> int:
+        """Steps between the first and the last row of each series that have none."""
+        times = self.moments.dropna().astype("datetime64[us]").astype(np.int64)
+        steps = Grid(self.frequency, int(times.min())).steps(times.to_numpy())
+        grouped = pd.Series(steps).groupby(
+            [self.sample.frame.loc[times.index, c].to_numpy() for c in self.keys]
+        )
+        return int((grouped.max() - grouped.min() + 1 - grouped.nunique()).sum())
+
+    # -- rows
+
+    @property
+    def keys(self) -> list[int]:
+        """The columns that tell rows of one time apart."""
+        return [self.item, *self.others]
+
+    def _repeated(self, keys: list[int]) -> pd.Series:
+        return self.sample.frame.duplicated([*keys, self.time])
+
+    def _duplicates(self) -> str | None:
+        repeated = self._repeated(self.keys)
+        if not repeated.any():
+            return None
+        different = ~self.sample.frame.duplicated([*self.keys, self.time, self.target])[repeated]
+        if not different.any():
+            self.reasons.append(
+                f"{repeated.sum()} rows repeat another, value and all: the last counts (Checks.Duplicates)."
+            )
+            return "last"
+        self.reasons.append(
+            f"{repeated.sum()} rows have the series and time of another, {different.sum()} of them with "
+            "another value: they are added up, as the service would (Checks.Duplicates). If the later row is "
+            'a correction, choose "last".'
+        )
+        return "sum"
+
+
+def _add_related(draft: dict[str, Any], target: _Target, sample: Sample) -> None:
+    """Lists related data, and lowers the horizon to what they reach."""
+    names, kinds = _shared_columns(target, sample)
+    time = next(column for column, name in names.items() if name == "timestamp")
+    if sample.time_form(time) != target.java_format:
+        raise unusable(f"its times are not in the form {target.java_format}", "Write both files alike.")
+    texts = [c for c in sample.columns if c not in names and c not in sample.numeric]
+    if texts:
+        rule = f"{sample.names(texts)} holds text that is no forecast dimension"
+        raise unusable(rule, "Remove it, or turn it into numbers, such as 0 and 1.")
+    moments = _moments(sample, time, target.java_format)
+    keys = [c for c in names if c != time]
+    typical = _typical_s(sample, moments, keys)
+    if typical is None or _step_name(typical) != str(target.frequency):
+        rule = f"its rows are not {target.frequency.span(1)} apart, as the target's are"
+        raise unusable(rule, "Write both at one frequency.")
+    features = [c for c in sample.columns if c not in names]
+    if not features:
+        raise unusable("it has no column of numbers", "Add what is known of the demand's causes.")
+    for column in features:
+        names[column] = _unique(plain(sample.labels[column]), set(names.values()))
+        kinds[column] = "float"
+    _name_dataset(draft, "related", "RELATED_TIME_SERIES", sample, names, kinds)
+    draft["Datasets"][-1]["DataFrequency"] = str(target.frequency)
+    _fill(draft, [names[c] for c in features if (sample.frame[c] == "").any()])
+    listed = ", ".join(names[column] for column in features)
+    target.reasons.append(f"The related file holds {listed}.")
+    _reach(draft, target, moments)
+
+
+def _reach(draft: dict[str, Any], target: _Target, moments: pd.Series) -> None:
+    """Related data that end within the horizon shorten it: the service wants them to reach its end."""
+    end, last = target.moments.max().to_pydatetime(), moments.max().to_pydatetime()
+    ahead = target.frequency.steps(end, last) - 1 if last > end else 0
+    horizon = draft["Predictor"]["ForecastHorizon"]
+    span = target.frequency.span
+    if ahead <= 0:
+        target.reasons.append("The related data end with the target: nothing is known ahead.")
+    elif ahead < horizon:
+        draft["Predictor"]["ForecastHorizon"] = ahead
+        target.reasons.append(f"The horizon is {span(ahead)}: the related data reach no farther.")
+    else:
+        target.reasons.append(f"The related data reach {span(ahead)} beyond the target, over the horizon.")
+
+
+def _fill(draft: dict[str, Any], names: list[str]) -> None:
+    if names:
+        how = dict.fromkeys(("middlefill", "backfill", "futurefill"), "mean")
+        configs = [{"AttributeName": name, "Transformations": how} for name in names]
+        draft["Predictor"].setdefault("DataConfig", {})["AttributeConfigs"] = configs
+
+
+def _add_metadata(draft: dict[str, Any], target: _Target, sample: Sample) -> None:
+    item = _item_column(target, sample)
+    if sample.frame[item].duplicated().any():
+        raise unusable("an item has several rows", "Keep one row for each item.")
+    names = {item: target.names[target.item]}
+    for column in sample.columns:
+        if column != item:
+            names[column] = _unique(plain(sample.labels[column]), set(names.values()))
+    if len(names) < 2:
+        raise unusable("it has nothing but the item key", "Add columns that describe the items.")
+    _name_dataset(draft, "metadata", "ITEM_METADATA", sample, names, {})
+    target.reasons.append(f"The metadata describe {sample.frame[item].nunique()} items.")
+
+
+def _shared_columns(target: _Target, sample: Sample) -> tuple[dict[int, str], dict[int, str]]:
+    """The columns that a related file has in common with the target, by name, and their types."""
+    if not sample.times:
+        raise unusable("no column holds times in the target's form", f"Write them as {target.java_format}.")
+    time = sample.best(sample.times, TIME_WORDS)
+    item = _item_column(target, sample)
+    names = {time: "timestamp", item: target.names[target.item]}
+    for dimension in target.dimensions:
+        values = set(target.sample.frame[dimension])
+        rest = [
+            c for c in sample.columns if c not in names and sample.share(c, values.__contains__) > MOST_SHARED
+        ]
+        if rest:
+            names[rest[0]] = target.names[dimension]
+    return names, {time: "timestamp"}
+
+
+def _item_column(target: _Target, sample: Sample) -> int:
+    """The column whose cells are the target's items."""
+    own = target.sample.word(target.item)
+    shares = {c: sample.share(c, target.items.__contains__) for c in sample.columns}
+    best = max(sample.columns, key=lambda c: (sample.word(c) == own != "", shares[c]))
+    if shares[best] <= MOST_SHARED and not target.sample.is_cut:
+        raise unusable("no column has the target's items", "Add the item key, spelled as in the target.")
+    return best
+
+
+def _name_dataset(
+    draft: dict[str, Any], role: str, kind: str, sample: Sample, names: dict[int, str], kinds: dict[int, str]
+) -> None:
+    group = draft["DatasetGroup"]
+    pairs = [(names[column], kinds.get(column, "string")) for column in sample.columns]
+    draft["Datasets"].append(_dataset(f"{group['DatasetGroupName']}_{role}", group["Domain"], kind, pairs))
+
+
+def _dataset(name: str, domain: str, kind: str, pairs: list[tuple[str, str]]) -> dict[str, Any]:
+    attributes = [{"AttributeName": own, "AttributeType": type_} for own, type_ in pairs]
+    return {"DatasetName": name, "Domain": domain, "DatasetType": kind, "Schema": {"Attributes": attributes}}
+
+
+def _moments(sample: Sample, time: int, java_format: str) -> pd.Series:
+    moments = pd.to_datetime(sample.frame[time], format=directive(java_format), errors="coerce")
+    if moments.isna().all():
+        raise unusable("none of its times is a date that exists", f"Write them as {java_format}.")
+    return moments
+
+
+def _typical_s(sample: Sample, moments: pd.Series, keys: Sequence[int]) -> float | None:
+    """The typical distance of two rows of a series, in seconds."""
+    order = moments.sort_values(kind="stable").index
+    groups = [sample.frame.loc[order, key] for key in keys]
+    seconds = moments.loc[order].groupby(groups).diff().dt.total_seconds()
+    typical = seconds[seconds > 0].median()
+    return None if pd.isna(typical) else float(typical)
+
+
+def _domain_targets() -> set[str]:
+    return {DOMAINS[name].target for name in DOMAIN_NAMES}
+
+
+def _domain_items() -> set[str]:
+    return {DOMAINS[name].item_key for name in DOMAIN_NAMES}
 
 
 def _step_name(seconds: float) -> str:
@@ -296,40 +472,30 @@ def _step_name(seconds: float) -> str:
     return STEPS[max((step for step in STEPS if step <= seconds), default=60)]
 
 
-def _plain(text: str) -> str:
-    """A name that the API takes: a letter, then letters, digits and underscores, not too long."""
-    plain = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")[:40]
-    return plain if plain and plain[0].isalpha() else f"x_{plain}".rstrip("_")
-
-
 def _unique(name: str, taken: set[str]) -> str:
     candidates = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
     return next(candidate for candidate in candidates if candidate not in taken)
 
 
-def _is_time(cell: str) -> bool:
-    return any(re.fullmatch(pattern, cell) for pattern in PATTERNS.values())
-
-
-def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", cell) is not None
-
-
-def _is_number_or_empty(cell: str) -> bool:
-    return cell == "" or _is_number(cell) or cell.lower() == "nan"
-
-
 def main(arguments: list[str]) -> int:
-    """Prints the configuration; the reasons go to the error stream."""
-    if len(arguments) != 1:
-        print("usage: python -m pipeline.proposal my.csv > params.json", file=sys.stderr)
-        return 2
+    """Prints the configuration; reasons and what is not known go to the error stream."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.proposal", description="Propose a params.json for a sample of past demand."
+    )
+    parser.add_argument("target", help="CSV or Parquet: times, demand, items")
+    parser.add_argument("--related", help="a sample of related data, such as prices")
+    parser.add_argument("--metadata", help="a sample of item metadata")
+    parser.add_argument("--name", default="", help="what the resources are called")
     try:
-        proposal = propose(arguments[0])
+        given = parser.parse_args(arguments)
+        proposal = propose(given.target, given.name, given.related, given.metadata)
+    except SystemExit as end:
+        return int(end.code or 0)
     except (BadInput, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     print("\n".join(proposal.reasons), file=sys.stderr)
+    print("\n".join(["Not known:", *(f"- {line}" for line in proposal.unknown)]), file=sys.stderr)
     print(json.dumps(proposal.params, indent=2))
     return 0
 

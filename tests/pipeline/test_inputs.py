@@ -111,7 +111,7 @@ def test_metadata_have_a_header_only_if_it_has_their_names(put, checked, documen
     form = checked(configured)
     assert not form.files["metadata"][0].has_header
     (warning,) = form.warnings
-    assert warning == "metadata/: 1 items known from the metadata only. Check their keys."
+    assert warning == "metadata/: 1 item known from the metadata only. Check their keys."
     put("metadata/m.csv", b"item_id,category\na,food\n")
     assert checked(configured).files["metadata"][0].has_header
 
@@ -281,7 +281,7 @@ def test_related_data_are_checked_for_gaps_and_for_items(put, checked, refused, 
     put("train/a.csv", hourly_csv(12).encode())
     assert "there is no file for the dataset r" in refused(configured)[0][0]
     put("related/r.csv", hourly_csv(15, ("a",)).encode())
-    assert "1 items without related data" in checked(configured).warnings[0]
+    assert "1 item without related data" in checked(configured).warnings[0]
     put("related/r.csv", hourly_csv(15).replace("14.5", "").encode())
     assert "must not have gaps" in refused(configured)[0][0]
     transformations = {"middlefill": "zero", "backfill": "zero", "futurefill": "zero"}

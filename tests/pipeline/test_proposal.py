@@ -2,6 +2,7 @@ import datetime as dt
 import itertools
 import json
 
+import pandas as pd
 import pytest
 
 from pipeline import contract, inputs, params, proposal
@@ -119,14 +120,157 @@ def test_the_command_prints_the_file_and_the_reasons(tmp_path, capsys):
     assert proposal.main([str(tmp_path / "none.csv")]) == 1
 
 
+def test_the_domain_is_named_where_the_header_has_its_fields():
+    retail = propose(lines("item_id,timestamp,demand", DAY, 60, form="%Y-%m-%d", row="{item},{time},{value}"))
+    assert retail.params["DatasetGroup"]["Domain"] == "RETAIL"
+    names = [a["AttributeName"] for a in retail.params["Datasets"][0]["Schema"]["Attributes"]]
+    assert names == ["item_id", "timestamp", "demand"]
+    other = propose(lines("item_id,timestamp,sales", DAY, 60, form="%Y-%m-%d", row="{item},{time},{value}"))
+    assert other.params["DatasetGroup"]["Domain"] == "CUSTOM"
+
+
+def test_rows_that_repeat_another_exactly_count_once_and_others_are_added_up():
+    rows = list(lines("", DAY, 60, form="%Y-%m-%d"))
+    twice = propose([*rows, *rows[:5]])
+    assert twice.params["Checks"] == {"Duplicates": "last"}
+    assert any("5 rows repeat another" in reason for reason in twice.reasons)
+    other = propose([*rows, "2023-01-01,99.5,a"])
+    assert other.params["Checks"] == {"Duplicates": "sum"}
+    assert "Checks" not in propose(rows).params
+
+
+def test_a_week_that_begins_on_another_day_is_told_to_the_service():
+    weeks = lines("", 7 * DAY, 100, form="%Y-%m-%d")  # 2023 began on a Sunday
+    assert propose(weeks).params["Predictor"]["TimeAlignmentBoundary"] == {"DayOfWeek": "SUNDAY"}
+
+
+def test_what_the_sample_cannot_tell_is_said():
+    said = " ".join(propose(lines("", HOUR, 100)).unknown)
+    for word in ("header", "holidays", "time zone", "ForecastHorizon"):
+        assert word in said
+    gappy = [row for n, row in enumerate(lines("", HOUR, 100)) if n % 10]
+    assert any("steps have no row" in line for line in propose(gappy).unknown)
+
+
+WIDE = {
+    "a series a row": (
+        ["V1," + ",".join(f"V{n}" for n in range(2, 60)), *(f"H{i}," + ",".join("5" * 58) for i in range(9))],
+        "each row is a series, with 58 steps",
+    ),
+    "a series a column": (
+        [
+            "date," + ",".join(f"s{n}" for n in range(20)),
+            *(f"2024-01-{d:02}" + ",1.5" * 20 for d in range(1, 28)),
+        ],
+        "20 columns of numbers, each of them a series",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "expected"), WIDE.values(), ids=WIDE.keys())
+def test_the_wide_form_is_recognised_and_the_long_one_asked_for(source, expected):
+    with pytest.raises(BadInput, match=expected) as caught:
+        propose(source)
+    assert "one row per series and time" in str(caught.value)
+
+
+def test_parquet_is_read_like_csv(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "when": pd.date_range("2024-01-01", periods=100, freq="D").repeat(2),
+            "item": ["a", "b"] * 100,
+            "sales": [n % 7 + 0.5 for n in range(200)],
+        }
+    )
+    frame.to_parquet(tmp_path / "sales.parquet", index=False)
+    found = propose(tmp_path / "sales.parquet")
+    names = [a["AttributeName"] for a in found.params["Datasets"][0]["Schema"]["Attributes"]]
+    assert names == ["timestamp", "item_id", "target_value"]
+    assert found.params["Predictor"]["ForecastFrequency"] == "D"
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(BadInput, match="no Parquet file"):
+        propose(tmp_path / "broken.parquet")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("timestamp,a\n".encode("utf-16"), "UTF-16"),
+        (b"\x1f\x8b\x08\x00", "compressed"),
+        (b"a,b\n" + b"x" * 200_000 + b",1\n", "cannot be read as CSV"),
+    ],
+)
+def test_a_foreign_file_is_named(tmp_path, body, expected):
+    (tmp_path / "a.csv").write_bytes(body)
+    with pytest.raises(BadInput, match=expected):
+        propose(tmp_path / "a.csv")
+
+
+def related_rows(days, price="1.5", items=("a", "b")):
+    begin = dt.date(2023, 1, 1)
+    return [f"{begin + dt.timedelta(days=n)},{i},{price}" for i in items for n in range(days)]
+
+
+def daily(days=100):
+    return list(lines("", DAY, days, form="%Y-%m-%d"))
+
+
+def test_related_data_that_reach_over_the_horizon_are_listed():
+    found = propose(daily(), "shop", related=["day,item,price", *related_rows(120)])
+    _, related = found.params["Datasets"]
+    assert related["DatasetType"] == "RELATED_TIME_SERIES"
+    assert [a["AttributeName"] for a in related["Schema"]["Attributes"]] == ["timestamp", "item_id", "price"]
+    assert any("reach 20 days beyond" in reason for reason in found.reasons)
+
+
+def test_related_data_that_end_within_the_horizon_shorten_it():
+    found = propose(daily(), related=related_rows(105))
+    assert found.params["Predictor"]["ForecastHorizon"] == 5
+
+
+def test_gaps_of_related_data_get_a_filling():
+    rows = related_rows(120)
+    rows[3] = rows[3].replace("1.5", "")
+    (config,) = propose(daily(), related=rows).params["Predictor"]["DataConfig"]["AttributeConfigs"]
+    assert config["Transformations"]["futurefill"] == "mean"
+
+
+LEFT_OUT = {
+    "text": ([f"{row},rain" for row in related_rows(120)], "holds text that is no forecast dimension"),
+    "another rhythm": (related_rows(120)[::7], "not 1 day apart"),
+    "other items": (related_rows(120, items=("x", "y")), "no column has the target's items"),
+    "no times": (["a,1.5", "b,2.5"], "no column holds times"),
+    "another form of time": (
+        [row.replace(",", " 00:00:00,", 1) for row in related_rows(120)],
+        "not in the form",
+    ),
+    "nothing known": ([row.rsplit(",", 1)[0] for row in related_rows(120)], "no column of numbers"),
+}
+
+
+@pytest.mark.parametrize(("rows", "expected"), LEFT_OUT.values(), ids=LEFT_OUT.keys())
+def test_a_related_file_that_does_not_fit_is_left_out_with_the_reason(rows, expected):
+    found = propose(daily(), related=rows)
+    assert len(found.params["Datasets"]) == 1
+    assert any("related file is left out" in line and expected in line for line in found.unknown)
+
+
+def test_metadata_are_listed_by_their_items():
+    found = propose(daily(), "shop", metadata=["a,food", "b,toys"])
+    _, metadata = found.params["Datasets"]
+    assert [a["AttributeName"] for a in metadata["Schema"]["Attributes"]] == ["item_id", "column_2"]
+    twice = propose(daily(), metadata=["a,food", "a,toys", "b,toys"])
+    assert any("an item has several rows" in line for line in twice.unknown)
+
+
 REAL = {
-    "household/target_time_series.csv": ("H", []),
-    "amazon/elec_3clients/target_time_series.csv": ("H", []),
-    "amazon/elec_client12/target_time_series.csv": ("H", []),
-    "amazon/manning_daily/manning_ts_2015.csv": ("D", []),
-    "amazon/metro_traffic/target_time_series.csv": ("H", []),
-    "amazon/walmart_weekly45/target_time_series.csv": ("W", []),
-    "amazon/store_item_demand500/target_time_series.csv": ("D", ["column_3"]),
+    "household/target_time_series.csv": ("H", [], {}),
+    "amazon/elec_3clients/target_time_series.csv": ("H", [], {}),
+    "amazon/elec_client12/target_time_series.csv": ("H", [], {}),
+    "amazon/manning_daily/manning_ts_2015.csv": ("D", [], {}),
+    "amazon/metro_traffic/target_time_series.csv": ("H", [], {"Duplicates": "last"}),
+    "amazon/walmart_weekly45/target_time_series.csv": ("W", [], {}),
+    "amazon/store_item_demand500/target_time_series.csv": ("D", ["column_3"], {}),
 }
 
 
@@ -137,7 +281,36 @@ def test_real_files_pass_the_checks_with_what_is_proposed_for_them(
     found = propose(data_folder / name)
     assert found.params["Predictor"]["ForecastFrequency"] == expected[0]
     assert found.params["Predictor"].get("ForecastDimensions", []) == expected[1]
+    assert found.params.get("Checks", {}) == expected[2]
     configured = params.load(json.dumps(found.params).encode())
     with (data_folder / name).open("rb") as file:
         put("train/a.csv", b"".join(itertools.islice(file, 50_000)))
     assert contract.check(s3, workload, configured, inputs.take_stock(s3, workload, configured)).items > 0
+
+
+def test_real_related_data_and_metadata_pass_with_what_is_proposed(s3, workload, put, data_folder):
+    folder = data_folder / "amazon" / "walmart_weekly45"
+    files = {
+        "train": folder / "target_time_series.csv",
+        "related": folder / "related_time_series.csv",
+        "metadata": folder / "store_meta.csv",
+    }
+    found = propose(files["train"], related=files["related"], metadata=files["metadata"])
+    configured = params.load(json.dumps(found.params).encode())
+    assert len(configured.datasets) == 3
+    for role, file in files.items():
+        put(f"{role}/a.csv", file.read_bytes())
+    form = contract.check(s3, workload, configured, inputs.take_stock(s3, workload, configured))
+    assert form.items == 45
+
+
+def test_real_related_text_is_left_out(data_folder):
+    folder = data_folder / "amazon" / "metro_traffic"
+    found = propose(folder / "target_time_series.csv", related=folder / "related_time_series.csv")
+    assert any("Column 6 holds text" in line for line in found.unknown)
+
+
+@pytest.mark.parametrize("name", ["train.csv", "test.csv"])
+def test_real_wide_files_are_refused(data_folder, name):
+    with pytest.raises(BadInput, match="wide form"):
+        propose(data_folder / "m4_hourly" / name)

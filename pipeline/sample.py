@@ -1,0 +1,178 @@
+"""The first rows of a CSV or Parquet file as columns of text, with what can be told of each column."""
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.datafile import ParquetFile, Unreadable, format_of, refuse_foreign
+from pipeline.errors import BadInput, Problem
+from pipeline.form import PARQUET
+from pipeline.timestamps import DAY, PATTERNS, SECOND
+
+SAMPLE_ROWS = 200_000  # enough to see rhythm and keys; the whole file is checked at upload
+ROWS_TO_KNOW_A_COLUMN = 5_000
+HEAD_BYTES = 4096
+NEARLY_ALL = 0.95  # of the cells of a column; the rest may be broken
+
+
+def unusable(rule: str, remedy: str, where: str = "the file") -> BadInput:
+    """The error for a file of which nothing can be proposed."""
+    return BadInput([Problem(where, "", rule, remedy)])
+
+
+class Sample:
+    """Rows of text.
+
+    Args:
+        rows: of cells, the header among them if there is one.
+        header: the names, where the file's format carries them.
+    """
+
+    def __init__(self, rows: list[list[str]], header: list[str] | None = None) -> None:
+        self.is_cut = len(rows) >= SAMPLE_ROWS
+        self.header = header or _find_header(rows)
+        body = rows[1:] if self.header and not header else rows
+        width = len(self.header or rows[0])
+        if not body:
+            raise unusable("there is nothing but a header", "Give one with rows.")
+        fitting = [row for row in body if len(row) == width]
+        if not fitting:
+            rule = f"no row has the {width} cells of the first line"
+            raise unusable(rule, "Give every row the same columns.")
+        self.frame = pd.DataFrame(fitting)
+        self.columns = list(range(width))
+        self.labels = self.header or [f"column {place + 1}" for place in range(width)]
+
+    @classmethod
+    def of(cls, source: str | Path | Iterable[str]) -> "Sample":
+        """The sample of a file, or of lines.
+
+        Raises:
+            BadInput: if it cannot be read, or is empty.
+        """
+        if not isinstance(source, str | Path):
+            return cls(_csv_rows(source))
+        try:
+            with Path(source).open("rb") as file:
+                head = file.read(HEAD_BYTES)
+                file.seek(0)
+                if format_of(str(source)) == PARQUET:
+                    return cls._of_parquet(file)
+                refuse_foreign(head)
+                return cls(_csv_rows(io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")))
+        except Unreadable as error:
+            raise unusable(error.rule, error.remedy) from error
+
+    @classmethod
+    def _of_parquet(cls, source: io.BufferedReader) -> "Sample":
+        file = ParquetFile(source)
+        try:
+            rows: list[list[str]] = []
+            for chunk in file.chunks():
+                columns = [_texts(array) for array in chunk.arrays]
+                rows += [list(row) for row in zip(*columns, strict=True)]
+                if len(rows) >= SAMPLE_ROWS:
+                    break
+            return cls(rows[:SAMPLE_ROWS], list(file.columns))
+        finally:
+            file.close()
+
+    def word(self, column: int) -> str:
+        """The column's name as the header has it, in small letters; empty without a header."""
+        return plain(self.labels[column]).lower() if self.header else ""
+
+    def label(self, column: int) -> str:
+        """How the column is called in a sentence."""
+        return f"Column {self.labels[column]!r}" if self.header else f"Column {column + 1}"
+
+    def names(self, columns: Iterable[int]) -> str:
+        return ", ".join(map(self.label, columns))
+
+    def share(self, column: int, fits: Callable[[str], object]) -> float:
+        """The share of the column's cells that fit."""
+        cells = self.frame[column].head(ROWS_TO_KNOW_A_COLUMN)
+        return float(cells.map(lambda cell: bool(fits(cell))).mean())
+
+    def best(self, columns: Sequence[int], words: Sequence[str]) -> int:
+        """The column whose name stands first among the words; else the first column."""
+        rank = {word: place for place, word in enumerate(words)}
+        return min(columns, key=lambda c: (rank.get(self.word(c), len(words)), c))
+
+    @cached_property
+    def times(self) -> list[int]:
+        """The columns that hold times in a form that the service reads."""
+        return [column for column in self.columns if self.share(column, is_time) > NEARLY_ALL]
+
+    @cached_property
+    def numeric(self) -> list[int]:
+        """The columns of numbers, some of which may be missing."""
+        known = [c for c in self.columns if (self.frame[c] != "").any()]
+        return [c for c in known if self.share(c, is_number_or_empty) > NEARLY_ALL]
+
+    def time_form(self, column: int) -> str:
+        """The timestamp format in the API's letters."""
+        return max((SECOND, DAY), key=lambda each: self.share(column, re.compile(PATTERNS[each]).fullmatch))
+
+
+def plain(text: str) -> str:
+    """A name that the API takes: a letter, then letters, digits and underscores, not too long."""
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")[:40]
+    return name if name and name[0].isalpha() else f"x_{name}".rstrip("_")
+
+
+def is_time(cell: str) -> bool:
+    """Whether the cell is a time in a form that the service reads."""
+    return any(re.fullmatch(pattern, cell) for pattern in PATTERNS.values())
+
+
+def is_number(cell: str) -> bool:
+    """Whether the cell is a number with a decimal point, or a whole one."""
+    return re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", cell) is not None
+
+
+def is_number_or_empty(cell: str) -> bool:
+    """Whether the cell is a number or a missing one."""
+    return cell == "" or is_number(cell) or cell.lower() == "nan"
+
+
+def _csv_rows(lines: Iterable[str]) -> list[list[str]]:
+    try:
+        rows = [row for row in itertools.islice(csv.reader(iter(lines)), SAMPLE_ROWS) if row]
+    except csv.Error as error:
+        raise unusable(f"it cannot be read as CSV ({error})", "Save it as CSV in UTF-8.") from error
+    if not rows:
+        raise unusable("the file is empty", "Give one with rows of past demand.")
+    if len(rows[0]) == 1 and re.search(r"[;\t|]", rows[0][0]):
+        raise unusable("its columns are not separated by commas", "Save it with commas.")
+    return rows
+
+
+def _find_header(rows: list[list[str]]) -> list[str] | None:
+    first = rows[0]
+    known = [cell for cell in first if cell]
+    is_header = bool(known) and not any(is_time(cell) or is_number(cell) for cell in known)
+    if is_header and len(rows) > 1 and not any(is_time(c) or is_number(c) for c in rows[1]):
+        return None  # a column of names begins with a name: nothing tells that the first is another kind
+    return [cell.strip() for cell in first] if is_header else None
+
+
+def _texts(array: pa.Array) -> list[str]:
+    """Cells as a CSV would have them."""
+    if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
+        seconds = pc.cast(array, pa.timestamp("s"), safe=False)
+        texts = pc.strftime(seconds, "%Y-%m-%d %H:%M:%S")
+    else:
+        try:
+            texts = pc.cast(array, pa.string())
+        except pa.ArrowNotImplementedError as error:
+            rule = f"a column of the type {array.type} cannot be read"
+            raise Unreadable(rule, "Write it as text, a number or a timestamp.") from error
+    return pc.fill_null(texts, "").to_pylist()
