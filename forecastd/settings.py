@@ -36,6 +36,7 @@ class Settings:
     bad_rows: str = "fail"
     seed: int = 0
     training_limit_s: float | None = None
+    memory_gib: float | None = None  # that one job may plan with; None: what the machine has
     cluster: str | None = None  # of Dask workers: "tcp://host:8786", or "local:<workers>"
     lease_s: float = 60.0  # a job whose worker gave no sign of life for so long is claimed again
     poll_s: float = 0.2  # how often an idle worker looks for work
@@ -53,6 +54,11 @@ class Settings:
         are shared among the others.
         """
         return max(1, (os.cpu_count() or 1) // max(1, self.workers - 1))
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that one job may plan with."""
+        return int(self.memory_gib * 2**30) if self.memory_gib else _memory_of_the_machine()
 
     @property
     def numeric_environment(self) -> dict[str, str]:
@@ -87,6 +93,16 @@ class Settings:
         }
 
 
+def _memory_of_the_machine() -> int:
+    """The memory of the machine, or of the container."""
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+    except OSError:
+        return physical
+    return min(physical, int(limit)) if limit.isdigit() else physical
+
+
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:
     names = {name: f"FORECASTD_{name.upper()}" for name in Settings.__dataclass_fields__}
     return {name: variable for name, variable in names.items() if environ.get(variable)}
@@ -113,6 +129,12 @@ def _row_policy(text: str) -> str:
     return text
 
 
+def _positive(text: str) -> float:
+    if not 0 < float(text) < float("inf"):
+        raise ValueError(text)
+    return float(text)
+
+
 def _cluster(text: str) -> str:
     if not re.fullmatch(r"(tcp|tls|ws|wss)://\S+:\d+|local:[1-9]\d*", text):
         raise ValueError(text)
@@ -129,6 +151,7 @@ _READERS: dict[str, Any] = {
     "bad_rows": _row_policy,
     "seed": int,
     "training_limit_s": float,
+    "memory_gib": _positive,
     "cluster": _cluster,
     "lease_s": float,
     "poll_s": float,
@@ -142,6 +165,7 @@ _EXPECTED = {
     "bad_rows": "fail or drop",
     "seed": "a whole number",
     "training_limit_s": "a number of seconds",
+    "memory_gib": "a number of GiB above 0",
     "cluster": "tcp://<host>:<port> of a Dask scheduler, or local:<workers>",
     "lease_s": "a number of seconds",
     "poll_s": "a number of seconds",

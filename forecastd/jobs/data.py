@@ -6,10 +6,16 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from forecastd.domains import METADATA, NUMERIC_TYPES, RELATED, TARGET, TIMESTAMP
+from forecastd.errors import JobFailed
 from forecastd.jobs.importing import DATA_FILE
 from forecastd.jobs.job import Job
 from forecastd.series.frequency import Frequency
 from forecastd.series.panel import Panel, build_panel
+
+_GIB = 2**30
+BYTES_OF_A_JOB = _GIB // 2  # libraries, and tables that do not grow with the data
+BYTES_PER_ROW = 120  # of a file, while its rows are sorted into series
+BYTES_PER_CELL = 250  # of the panel, while models are trained on it
 
 
 def load_panel(job: Job, plan: dict[str, Any], imports: dict[str, str]) -> Panel:
@@ -23,6 +29,7 @@ def load_panel(job: Job, plan: dict[str, Any], imports: dict[str, str]) -> Panel
         JobFailed: an import is gone, or the data breaks a rule.
     """
     item_key, target, dimensions = plan["item_key"], plan["target"], plan["dimensions"]
+    _check_rows(job, imports)
     return build_panel(
         _read(job, imports[TARGET], [item_key, *dimensions, TIMESTAMP, target]),
         item_key=item_key,
@@ -38,7 +45,21 @@ def load_panel(job: Job, plan: dict[str, Any], imports: dict[str, str]) -> Panel
         metadata=_metadata(job, imports),
         horizon_steps=plan["horizon"],
         holiday_country=plan["holiday"],
+        most_cells=max(0, job.settings.memory_bytes - BYTES_OF_A_JOB) // BYTES_PER_CELL,
     )
+
+
+def _check_rows(job: Job, imports: dict[str, str]) -> None:
+    """Refuse data that cannot be read into memory, before it is tried."""
+    paths = [job.parent_folder(arn) / DATA_FILE for arn in imports.values()]
+    rows = sum(pq.read_metadata(path).num_rows for path in paths)
+    needed = BYTES_OF_A_JOB + rows * BYTES_PER_ROW
+    if needed > job.settings.memory_bytes:
+        raise JobFailed(
+            f"{rows:,} rows need about {needed / _GIB:.1f} GiB of memory, and a job may use "
+            f"{job.settings.memory_bytes / _GIB:.1f}: import a shorter history or a coarser frequency, or "
+            "give the server more memory (FORECASTD_MEMORY_GIB says how much a job may use)."
+        )
 
 
 def _read(job: Job, import_arn: str, columns: list[str] | None = None) -> pd.DataFrame:

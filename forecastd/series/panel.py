@@ -97,6 +97,7 @@ def build_panel(
     metadata: pd.DataFrame | None = None,
     horizon_steps: int,
     holiday_country: str | None = None,
+    most_cells: int = LARGEST_PANEL,
 ) -> Panel:
     """The panel of a dataset group, aligned, aggregated and filled as Amazon Forecast does.
 
@@ -115,6 +116,7 @@ def build_panel(
         metadata: One row per item; items that only appear here are cold starts.
         horizon_steps: H, how far the related features are kept beyond the history.
         holiday_country: Country code whose holidays the models may use.
+        most_cells: Series times steps that memory suffices for.
 
     Raises:
         JobFailed: The data cannot be modelled as asked; the sentence says why and what to do.
@@ -125,7 +127,7 @@ def build_panel(
     stamps = _stamps(target, timestamp)
     axis = _axis(stamps, frequency, bounds)
     series, keys = _number_series(target, [item_key, *dimensions])
-    _check_size(len(keys), axis.steps, frequency)
+    _check_size(len(keys), axis.steps, frequency, min(most_cells, LARGEST_PANEL))
     values, observed = _aggregate(series, axis, stamps, target[target_name], len(keys), aggregation)
     filling_rules.fill_series(values, {**filling_rules.TARGET_DEFAULTS, **filling}, axis.steps)
     keys, values, observed = _with_cold_starts(keys, values, observed, metadata, item_key, dimensions)
@@ -165,11 +167,12 @@ def _axis(stamps: pd.DatetimeIndex, frequency: Frequency, boundary: Boundary) ->
     return _Axis(frequency, boundary, first, (last - first) // frequency.count + 1)
 
 
-def _check_size(size: int, length: int, frequency: Frequency) -> None:
-    if size * length > LARGEST_PANEL:
+def _check_size(size: int, length: int, frequency: Frequency, most: int) -> None:
+    if size * length > most:
         raise JobFailed(
             f"{size} series over {length} steps of {frequency} are {size * length:,} cells; the limit is "
-            f"{LARGEST_PANEL:,}: forecast at a coarser frequency, or give a shorter history."
+            f"{most:,}: forecast at a coarser frequency, import a shorter history, or give the server more "
+            "memory."
         )
 
 

@@ -20,12 +20,24 @@ def test_workers_get_the_same_settings() -> None:
         workers=3,
         quotas={"Forecast.total": None, "Dataset.total": 5},
         training_limit_s=9.5,
+        memory_gib=1.5,
+        cluster="tcp://10.0.0.5:8786",
     )
     assert Settings.from_environment(settings.to_environment()) == settings
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "x"), ("BAD_ROWS", "keep"), ("STRICT_DELETES", "maybe"), ("QUOTAS", "{")]
+    ("name", "value"),
+    [
+        ("PORT", "x"),
+        ("BAD_ROWS", "keep"),
+        ("STRICT_DELETES", "maybe"),
+        ("QUOTAS", "{"),
+        ("MEMORY_GIB", "0"),
+        ("MEMORY_GIB", "much"),
+        ("CLUSTER", "ray://10.0.0.5:10001"),
+        ("CLUSTER", "local:0"),
+    ],
 )
 def test_a_value_that_cannot_be_read_is_told_with_its_variable(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"FORECASTD_{name} is .* cannot be read as"):
@@ -35,3 +47,13 @@ def test_a_value_that_cannot_be_read_is_told_with_its_variable(name: str, value:
 def test_the_cores_are_shared_among_the_workers() -> None:
     assert Settings(workers=1000).threads == 1
     assert Settings(workers=1000).numeric_environment["OMP_NUM_THREADS"] == "1"
+
+
+@pytest.mark.parametrize("address", ["tcp://10.0.0.5:8786", "tls://dask.example:8786", "local:2"])
+def test_a_cluster_is_an_address_or_a_number_of_workers_here(address: str) -> None:
+    assert Settings.from_environment({"FORECASTD_CLUSTER": address}).cluster == address
+
+
+def test_a_job_may_use_what_the_machine_has_unless_told_otherwise() -> None:
+    assert Settings().memory_bytes > 2**28
+    assert Settings(memory_gib=0.5).memory_bytes == 2**29
