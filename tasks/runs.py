@@ -39,6 +39,12 @@ class KnownRun:
     tags: tuple[str, ...] = ()
     due: dt.datetime | None = None
     began: dt.datetime | None = None
+    ended: dt.datetime | None = None
+
+    def is_under_way(self, now: dt.datetime) -> bool:
+        """Whether it is at work, or about to be; one that somebody has scheduled for later is not."""
+        is_later = self.due is not None and self.due > now + SOON
+        return self.state in LIVE and not (self.state == "SCHEDULED" and is_later)
 
     @property
     def is_at_work(self) -> bool:
@@ -69,6 +75,7 @@ class KnownRun:
             tags=tuple(told.get("tags") or ()),
             due=_moment(told.get("next_scheduled_start_time") or told.get("expected_start_time")),
             began=_moment(told.get("start_time")),
+            ended=_moment(told.get("end_time")),
         )
 
 
@@ -107,6 +114,17 @@ def runs(
         if len(page) < PAGE:
             return
         offset += PAGE
+
+
+def is_silent(client: PrefectClient, run: KnownRun, since: dt.datetime) -> bool:
+    """Whether the server has heard nothing of a run since then: no heartbeat, no change of its state."""
+    wanted = {
+        "occurred": {"since": since.isoformat()},
+        "any_resource": {"id": [f"prefect.flow-run.{run.id}"]},
+    }
+    answer = client.request("POST", "/events/filter", json={"limit": 1, "filter": wanted})
+    answer.raise_for_status()
+    return not answer.json()["events"]
 
 
 def _moment(text: str | None) -> dt.datetime | None:

@@ -38,6 +38,11 @@ class Stock:
         return self.was_published and self.published is not None and self.published.run == self.job.run
 
     @property
+    def is_held(self) -> bool:
+        """A rollback has put the forecast of this content aside."""
+        return self.published is not None and self.job.run in self.published.held
+
+    @property
     def form(self) -> InputForm:
         """The form of the files, as an earlier run of this content found it."""
         if self.earlier is None or self.earlier.form is None:
@@ -54,9 +59,21 @@ class Stock:
 @step("Take-Stock")
 def take_stock(place: Installation, workload: Workload) -> Stock:
     """Read params.json, list the inputs, and derive the run's fingerprint from both."""
+    stock = look(place, workload)
+    logger().info(
+        "%s: %d input object(s), run %s", workload.label, len(stock.job.inputs.objects), stock.job.run
+    )
+    return stock
+
+
+def look(place: Installation, workload: Workload) -> Stock:
+    """What Take-Stock finds, outside of a run.
+
+    Raises:
+        PipelineError: params.json is none, or the bucket cannot be read.
+    """
     s3 = place.client("s3")
     settings = params.read(s3, workload)
     found = inputs.take_stock(s3, workload, settings)
     job = Job(place, workload, settings, found, fingerprint(workload, settings, found))
-    logger().info("%s: %d input object(s), run %s", workload.label, len(found.objects), job.run)
     return Stock(job, publish.current(s3, workload), record.read(s3, workload, job.run))

@@ -1,5 +1,6 @@
 """What is installed on a Prefect server: the deployment, its trigger, the block and the recovery."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -16,9 +17,11 @@ from blocks.recovery import FLOW, LOST, RETRY
 from bridge.event import NAME, merge
 from bridge.notification import StoredObject
 from flows.forecast import forecast_workload
+from flows.reconcile import DEPLOYMENT, reconcile
 from tests.flows.conftest import ROOT
 
-(UPLOAD,) = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+DEPLOYMENTS = {one["name"]: one for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
+UPLOAD, QUARTER_HOUR = DEPLOYMENTS["upload"], DEPLOYMENTS["every-quarter-hour"]
 (TRIGGER,) = UPLOAD["triggers"]
 ENVIRONMENT = {
     "FORECAST_BUCKET": "demand",
@@ -101,3 +104,23 @@ def test_the_parameters_are_the_flows() -> None:
 
 def test_recovery_is_about_this_flow() -> None:
     assert forecast_workload.name == FLOW
+
+
+def test_reconciliation_is_scheduled_and_starts_what_an_upload_starts(installed: dict[str, Any]) -> None:
+    assert DEPLOYMENT == "forecast/upload"
+    assert [schedule["cron"] for schedule in QUARTER_HOUR["schedules"]] == ["*/15 * * * *"]
+    assert set(QUARTER_HOUR["parameters"]) <= set(reconcile.parameters.properties)
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name("reconcile/every-quarter-hour")
+    assert [schedule.active for schedule in deployment.schedules] == [True]
+    assert deployment.concurrency_options is not None
+    assert deployment.concurrency_options.collision_strategy == "CANCEL_NEW"
+
+
+@pytest.mark.parametrize("name", sorted(DEPLOYMENTS))
+def test_every_deployment_says_what_it_does_and_finds_its_flow(name: str) -> None:
+    deployment = DEPLOYMENTS[name]
+    module, _, function = deployment["entrypoint"].rpartition(".")
+    found = getattr(importlib.import_module(module), function)
+    assert deployment["description"]
+    assert set(deployment.get("parameters", {})) <= set(found.parameters.properties)

@@ -1,0 +1,165 @@
+"""Reconciliation against a Prefect server: what is forgotten gets one run, everything else none."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import StateType
+from prefect.states import Cancelled, Completed, Pending, Running, Scheduled, State
+
+from flows import reconcile as module
+from flows.forecast import forecast_workload
+from flows.reconcile import reconcile, revive_silent_runs
+from tasks.runs import KnownRun, runs
+from tests.flows.conftest import Site
+
+
+@pytest.fixture
+def client(site: Site) -> Iterator[SyncPrefectClient]:
+    """A client of a server on which the deployment is installed, with nothing under way on it."""
+    with get_client(sync_client=True) as made:
+        flow_id = made.create_flow(forecast_workload)
+        made.create_deployment(flow_id, name="upload")
+        yield made
+
+
+def reconciled(site: Site, patience_minutes: float = 0.0) -> str:
+    state = reconcile(installation=site.name, patience_minutes=patience_minutes, return_state=True)
+    assert state.is_completed(), state.message
+    return state.message
+
+
+def started(client: SyncPrefectClient, site: Site) -> list[KnownRun]:
+    """The runs that wait for a worker."""
+    return [
+        run
+        for run in runs(client, ("SCHEDULED",))
+        if run.workload is not None and run.workload.bucket == site.name
+    ]
+
+
+def end(client: SyncPrefectClient, run: KnownRun, *states: State[Any]) -> None:
+    for state in states:
+        client.set_flow_run_state(UUID(run.id), state, force=True)
+
+
+def test_an_upload_whose_event_was_lost_gets_a_run_that_forecasts_it(
+    site: Site, client: SyncPrefectClient
+) -> None:
+    message = reconciled(site)
+    assert f"1 workload in s3://{site.name}: 1 forgotten." in message
+    assert f"Started {site.name}: no run has seen it: its event was lost." in message
+    (run,) = started(client, site)
+    given = client.read_flow_run(UUID(run.id)).parameters
+    assert forecast_workload(**given, return_state=True).is_completed()
+    end(client, run, Running(), Completed())
+    assert "1 forecast" in reconciled(site)
+    assert started(client, site) == []
+
+
+def test_two_reconciliations_start_one_run(site: Site, client: SyncPrefectClient) -> None:
+    found = module.survey(site.s3, site.name)
+    (one,) = found
+    for _ in range(2):  # both have looked before either has started a run
+        module._start(client, one, site.name, "same knowledge")
+    assert len(started(client, site)) == 1
+    assert "1 under way" in reconciled(site)
+    assert len(started(client, site)) == 1
+
+
+def test_a_fresh_upload_is_left_to_its_event(site: Site, client: SyncPrefectClient) -> None:
+    assert "1 just uploaded" in reconciled(site, patience_minutes=5)
+    assert started(client, site) == []
+
+
+def test_what_was_forecast_is_left_alone(site: Site, client: SyncPrefectClient) -> None:
+    assert site.run().is_completed()
+    assert "1 forecast" in reconciled(site)
+    assert started(client, site) == []
+
+
+def test_what_was_refused_is_left_alone(site: Site, client: SyncPrefectClient) -> None:
+    site.put("train/demand.csv", "timestamp,target_value,item_id\nnever,many,a\n")
+    assert site.run().is_failed()
+    assert "1 refused" in reconciled(site)
+    assert started(client, site) == []
+
+
+def test_a_configuration_that_cannot_be_read_is_told_once(site: Site, client: SyncPrefectClient) -> None:
+    site.put("params.json", "{")
+    assert "1 forgotten" in reconciled(site)
+    (run,) = started(client, site)
+    given = client.read_flow_run(UUID(run.id)).parameters
+    state = forecast_workload(**given, return_state=True)
+    assert state.is_failed()
+    end(client, run, Running(), state)
+    assert "1 failed" in reconciled(site)
+    assert started(client, site) == []
+
+
+def test_a_run_that_was_lost_on_its_way_is_replaced(site: Site, client: SyncPrefectClient) -> None:
+    assert site.run().is_completed()
+    run = site.manifest()["run"]
+    record = site.record(run)
+    site.s3.delete_object(Bucket=site.name, Key="forecast/manifest.json")
+    site.put(f"runs/{run}/manifest.json", json.dumps({**record, "state": "forecast"}))
+    assert "its run came to no end" in reconciled(site)
+    assert len(started(client, site)) == 1
+
+
+def test_a_run_that_somebody_cancelled_is_left_alone(site: Site, client: SyncPrefectClient) -> None:
+    reconciled(site)
+    (run,) = started(client, site)
+    end(client, run, Running(), Cancelled())
+    assert "1 cancelled" in reconciled(site)
+    assert started(client, site) == []
+
+
+def test_a_run_that_is_planned_for_later_spares_none(site: Site, client: SyncPrefectClient) -> None:
+    deployment = client.read_deployment_by_name("forecast/upload")
+    tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    planned = client.create_flow_run_from_deployment(
+        deployment.id,
+        parameters={"bucket": site.name, "folder": ""},
+        state=Scheduled(scheduled_time=tomorrow),
+    )
+    assert "1 forgotten" in reconciled(site)
+    assert len([run for run in started(client, site) if run.id != str(planned.id)]) == 1
+
+
+def test_trouble_with_one_workload_leaves_out_no_other(
+    site: Site, client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.configure("shop/")
+    site.upload("shop/train/a.csv")
+    usual = module.look
+
+    def look(place: Any, workload: Any) -> Any:
+        if not workload.folder:
+            raise OSError("the disk is full")
+        return usual(place, workload)
+
+    monkeypatch.setattr(module, "look", look)
+    state = reconcile(installation=site.name, patience_minutes=0, return_state=True)
+    assert state.is_failed()
+    assert "the disk is full" in state.message
+    assert [run.workload.folder for run in started(client, site) if run.workload] == ["shop/"]
+
+
+def test_a_run_without_a_sign_of_life_is_called_crashed(
+    site: Site, client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconciled(site)
+    (run,) = started(client, site)
+    end(client, run, Pending(), Running())
+    assert revive_silent_runs(client) == 0, "it was heard of just now"
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=20)
+    monkeypatch.setattr(module, "_now", lambda: later)
+    assert revive_silent_runs(client) >= 1
+    state = client.read_flow_run(UUID(run.id)).state
+    assert state is not None
+    assert state.type == StateType.CRASHED
