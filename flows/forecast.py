@@ -106,6 +106,8 @@ def _work(place: Installation, workload: Workload) -> State[Any]:
             return Completed(message=f"Nothing to forecast yet: no data under {workload.uri('train/')}.")
         if stock.is_current:
             return _already_done(stock)
+        if stock.is_held:
+            return _put_aside(stock)
         if stock.was_published:
             return _publish_again(stock)
         try:
@@ -153,6 +155,16 @@ def _already_done(stock: Stock) -> State[Any]:
     """Nothing to do, unless the run that did it was killed while it was cleaning up."""
     _clean_up(stock.job)
     return Completed(message=f"Already forecast: run {stock.job.run} of the same content is published.")
+
+
+def _put_aside(stock: Stock) -> State[Any]:
+    """A rollback holds until other content arrives; the same content again does not undo it."""
+    _clean_up(stock.job)
+    live = stock.published.run if stock.published else ""
+    return Completed(
+        message=f"Rolled back: run {live} stays published until other content is uploaded. "
+        f"A rollback to run {stock.job.run} brings the forecast of this content back."
+    )
 
 
 def _clean_up(job: Job) -> None:

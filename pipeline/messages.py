@@ -67,6 +67,25 @@ def success(
     return _message(f"Forecast of {workload.label} published: {manifest.item_count}", lines)
 
 
+def rolled_back(
+    workload: Workload, manifest: Manifest, tables: Sequence[str] = (), run_link: str | None = None
+) -> Message:
+    """Tells that an earlier forecast is the current one again, and how long it stays that."""
+    lines = [
+        f"The forecast of {workload.label} was rolled back.",
+        "",
+        *_contents(manifest),
+        f"In the place of: run {manifest.previous}",
+        "",
+        *_places(workload, manifest, tables),
+        "",
+        "It stays until other content is uploaded: the same files do not bring the later forecast back. "
+        "A rollback to the later run does.",
+        *_link(run_link),
+    ]
+    return _message(f"Forecast of {workload.label} rolled back to run {manifest.run}", lines)
+
+
 def already(workload: Workload, manifest: Manifest, run_link: str | None = None) -> Message:
     """Tells that this very content has been forecast before, and that nothing was done."""
     lines = [

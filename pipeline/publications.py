@@ -48,3 +48,8 @@ def listed(s3: Any, workload: Workload) -> list[Publication]:
     paths = (key[len(workload.folder) :] for key in storage.keys(s3, workload, FOLDER))
     entries = (storage.read_json(s3, workload, path) for path in paths)
     return sorted((Publication(**entry) for entry in entries if entry), key=lambda entry: entry.number)
+
+
+def runs(s3: Any, workload: Workload) -> set[str]:
+    """The runs that were published at any time."""
+    return {key.rsplit("_", 1)[-1].removesuffix(".json") for key in storage.keys(s3, workload, FOLDER)}

@@ -69,6 +69,7 @@ def register(
     """
     _ensure_database(glue, database)
     forecast = _forecast_columns(params, form)
+    current = _current(workload, forecast, manifest)
     train = _table(
         f"{workload.slug}_train",
         workload.uri("train/"),
@@ -76,14 +77,6 @@ def register(
         form.format("train") == PARQUET,
         form.has_header,
         f"Past demand of {workload.label}, as uploaded.",
-    )
-    current = _table(
-        f"{workload.slug}_forecast",
-        manifest.location,
-        forecast,
-        False,
-        manifest.has_header,
-        f"Current forecast of {workload.label}, run {manifest.run}.",
     )
     history = _table(
         f"{workload.slug}_history",
@@ -98,6 +91,30 @@ def register(
         _put_table(glue, database, table)
     _put_partition(glue, database, history, manifest.run)
     return [f"{database}.{table['Name']}" for table in (train, current, history)]
+
+
+def point(
+    glue: Any, database: str, workload: Workload, params: Params, form: InputForm, manifest: Manifest
+) -> list[str]:
+    """Lets the table of the current forecast point to another one that was published before.
+
+    Args:
+        params: as they were when that forecast was made; with `form` they tell its columns.
+
+    Returns:
+        The name of the table, `database.table`.
+    """
+    _ensure_database(glue, database)
+    current = _current(workload, _forecast_columns(params, form), manifest)
+    _put_table(glue, database, current)
+    return [f"{database}.{current['Name']}"]
+
+
+def _current(workload: Workload, columns: list[Column], manifest: Manifest) -> dict[str, Any]:
+    """The table over the current forecast: place and columns change together, in one request."""
+    description = f"Current forecast of {workload.label}, run {manifest.run}."
+    name, has_header = f"{workload.slug}_forecast", manifest.has_header
+    return _table(name, manifest.location, columns, False, has_header, description)
 
 
 def _ensure_database(glue: Any, database: str) -> None:

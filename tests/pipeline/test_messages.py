@@ -79,6 +79,24 @@ def test_already_forecast_tells_that_nothing_was_done(workload):
     assert "2024-01-02T01:00:00Z" in told.body
 
 
+def test_success_tells_what_the_gate_found(workload):
+    told = messages.success(workload, MANIFEST, RECORD, ACCURACY, checked="12 of 12 checks passed")
+    assert "Gate: 12 of 12 checks passed.\n" in told.body
+
+
+def test_a_rollback_tells_what_is_current_in_whose_place_and_for_how_long(workload):
+    back = dataclasses.replace(MANIFEST, previous="ba9876543210")
+    told = messages.rolled_back(workload, back, ["forecast.demand_shop_forecast"], "http://x/1")
+    assert told.subject == "Forecast of demand/shop rolled back to run 0123456789ab"
+    for part in (
+        "In the place of: run ba9876543210",
+        "Tables: forecast.demand_shop_forecast",
+        "stays until other content is uploaded",
+        "http://x/1",
+    ):
+        assert part in told.body
+
+
 def test_failure_tells_step_cause_remedy_and_what_is_still_live(workload):
     error = ResourceFailed("predictor/p is CREATE_FAILED: too little data.", "Upload a longer history.")
     told = messages.failure(workload, "Create-Predictor", error, "ffffffffffff", "http://x/1", MANIFEST)

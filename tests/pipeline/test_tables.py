@@ -140,3 +140,17 @@ def test_a_table_made_meanwhile_by_somebody_else_is_updated(glue, workload, regi
         patch.setattr(glue, "update_table", missed_once)
         register("two")
     assert table(glue, workload, "forecast")["StorageDescriptor"]["Location"].endswith("/two/")
+
+
+def test_a_rollback_moves_the_forecast_table_alone(glue, workload, register, make_params):
+    params = make_params()
+    register("one")
+    register("two", header=False)
+    names = ("train", "history")
+    before = [table(glue, workload, name) for name in names]
+    point = tables.point(glue, DATABASE, workload, params, form_of(params), manifest_of(workload, "one"))
+    assert point == [f"forecast.{workload.slug}_forecast"]
+    moved = table(glue, workload, "forecast")
+    assert moved["StorageDescriptor"]["Location"] == "s3://demand/shop/forecast/one/"
+    assert moved["Parameters"]["skip.header.line.count"] == "1", "place and form change together"
+    assert [table(glue, workload, name) for name in names] == before
