@@ -66,6 +66,7 @@ class Service:
     def __init__(self, workers: int = 2, variables: Mapping[str, str] | None = None) -> None:
         self._workers = workers
         self._variables = {"FORECASTD_ENFORCE_QUOTAS": "no", **(variables or {})}
+        self.arns: dict[str, str] = {}  # of the newest walk, by stage
         self._folder = tempfile.TemporaryDirectory(prefix="forecastd-bench-")
 
     def __enter__(self) -> Service:
@@ -103,11 +104,18 @@ class Service:
     def walk(self, walk: Walk) -> list[Cost]:
         """Import, train, forecast and export, one after the other."""
         group = self._group(walk)
-        costs, predictor = [], ""
+        costs, arn = [], ""
         for stage, create, describe, argument in self._stages(walk, group):
-            cost, predictor = self._timed(stage, create, describe, argument, predictor)
+            cost, arn = self._timed(stage, create, describe, argument, arn)
+            self.arns[stage] = arn
             costs.append(cost)
         return costs
+
+    def ask(self, filters: Mapping[str, str]) -> Cost:
+        """Query one series of the newest forecast."""
+        with Meter(self._server.pid) as meter:
+            self.query.query_forecast(ForecastArn=self.arns["forecast"], Filters=dict(filters))
+        return Cost("query", meter.wall_s, meter.cpu_s, meter.peak_mib)
 
     def _stages(self, walk: Walk, group: Mapping[str, str]) -> list[tuple[str, Any, Any, str]]:
         """Name, create call given the ARN before it, describe call and its argument."""

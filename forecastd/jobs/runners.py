@@ -36,5 +36,7 @@ RUNNERS: dict[str, Runner] = {
 
 def load_training_libraries() -> None:
     """Import what training needs, so that the first training does not wait for it."""
+    import lightgbm  # noqa: F401
+
     import forecastd.jobs.forecasting
     import forecastd.jobs.training  # noqa: F401

@@ -16,7 +16,7 @@ from forecastd.models.ensemble import Mixture
 from forecastd.models.fallback import has_enough
 from forecastd.models.history import History
 from forecastd.models.quantiles import GRID, ordered
-from forecastd.models.stretch import together
+from forecastd.models.stretch import load_libraries, together
 from forecastd.series.panel import Panel
 
 SERIES_AT_A_TIME = 20_000  # bounds the memory of a forecast
@@ -65,6 +65,7 @@ def mixed_forecast(
     forecast = np.full((panel.size, forecaster.horizon, len(GRID)), np.nan)
     enough = np.flatnonzero(has_enough(panel.values))
     parts = [_Part(enough[low : low + SERIES_AT_A_TIME]) for low in range(0, len(enough), SERIES_AT_A_TIME)]
+    load_libraries(mixture.weights)
     shares = list(_shares(forecaster, mixture, parts))
     tasks = (Task(forecast_share, (share,)) for share in shares)
     for number, (task, result, _) in enumerate(crew.each(forecaster, tasks, lambda: progress(0.0, None))):

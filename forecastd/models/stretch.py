@@ -6,8 +6,9 @@ learn               one candidate, the whole history                        â”€â
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 
@@ -60,6 +61,21 @@ def forecast_task(stretch: Stretch) -> Task:
 def learning_task(candidate: Candidate) -> Task:
     """The task of learning from the whole history."""
     return Task(learn, (candidate,))
+
+
+LIBRARIES = {
+    "Boosting": "lightgbm",
+    "Theta": "statsforecast.models",
+    "ETS": "statsforecast.models",
+    "ARIMA": "statsforecast.models",
+    "Prophet": "prophet",
+}
+
+
+def load_libraries(names: Iterable[str]) -> None:
+    """Import what candidates need, so that forked processes start with it: some take seconds."""
+    for library in {LIBRARIES[name] for name in names if name in LIBRARIES}:
+        import_module(library)
 
 
 def together(algorithm: Algorithm, size: int, threads: int) -> Iterator[slice]:

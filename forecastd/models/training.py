@@ -29,7 +29,7 @@ from forecastd.models.per_series import PerSeries
 from forecastd.models.predictor import WORTH_PROCESSES, Evaluation, Predictor, WindowMetrics, forecast_table
 from forecastd.models.progress import Progress
 from forecastd.models.residuals import scales
-from forecastd.models.stretch import Candidate, Stretch, forecast_task, learning_task
+from forecastd.models.stretch import Candidate, Stretch, forecast_task, learning_task, load_libraries
 from forecastd.models.tuning import SHARE_OF_EPOCHS, TRIALS, Trial, best, judged, told, trials, tuning_window
 from forecastd.series.algorithms import (
     AUTO_ML,
@@ -220,6 +220,7 @@ class _Work:
         for name in names:
             self._plan(name, stretches[name])
         skipped: list[str] = []
+        load_libraries(names)
         self._do(self._tasks(stretches, skipped))
         self._backtest.sort(names)
         return skipped
