@@ -7,6 +7,7 @@ series by the absolute error over the whole horizon, measured from origins all o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ DAMPING = 0.97  # of the slope, per step
 LARGEST_ERRORS = 20_000_000  # numbers in a table of errors; 160 MB
 MOST_ORIGINS = 200
 ERRORS_AT_A_TIME = 100_000  # numbers; 0.8 MB, which stay in the processor's cache while all is tried
+
+Surprise = Callable[[np.ndarray], np.ndarray]  # origins [S] -> [N, S, H]
 
 
 @dataclass(frozen=True)
@@ -44,25 +47,37 @@ def past_origins(size: int, length: int, horizon: int, first: int) -> np.ndarray
     return np.unique(last - np.round(np.linspace(0, room - 1, count)).astype(int))
 
 
-def smooth(series: np.ndarray, horizon: int) -> Smoothed:
-    """Forecast each row of ``series`` [N, T], without gaps, by its best smoothing weight and slope."""
-    origins = past_origins(len(series), series.shape[1], horizon, first=max(2, series.shape[1] // 3))
+def smooth(series: np.ndarray, horizon: int, surprise: Surprise | None = None, first: int = 2) -> Smoothed:
+    """Forecast each row of ``series`` [N, T], without gaps, by its best smoothing weight and slope.
+
+    Args:
+        series: [N, T].
+        horizon: H.
+        surprise: What came on top of the series after past origins [S], [N, S, H]: such as the error of a
+            rhythm that is forecast apart.
+        first: The step from which errors can be measured.
+    """
+    first = max(first, series.shape[1] // 3)
+    origins = past_origins(len(series), series.shape[1], horizon, first)
     if not origins.size:
         return _last_level(series, horizon)
+    on_top = surprise(origins) if surprise else np.zeros((len(series), 1, 1))
     centre = np.empty((len(series), horizon))
     errors = np.empty((len(series), len(origins), horizon))
     step = max(1, ERRORS_AT_A_TIME // (len(origins) * horizon))
     for low in range(0, len(series), step):
         rows = slice(low, low + step)
-        centre[rows], errors[rows] = _smooth_some(series[rows], origins, horizon)
+        centre[rows], errors[rows] = _smooth_some(series[rows], origins, horizon, on_top[rows])
     return Smoothed(centre, errors)
 
 
-def _smooth_some(series: np.ndarray, origins: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+def _smooth_some(
+    series: np.ndarray, origins: np.ndarray, horizon: int, on_top: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Forecast [N, H] and past errors [N, S, H] of so few series that all tables stay in the cache."""
     best_loss = np.full(len(series), np.inf)
     centre = np.empty((len(series), horizon))
-    actual = series[:, origins[:, None] + np.arange(horizon)]  # [N, S, H]
+    actual = series[:, origins[:, None] + np.arange(horizon)] + on_top  # [N, S, H]
     errors = np.empty_like(actual)
     for weight in WEIGHTS:
         levels = level(series, weight)
