@@ -1,9 +1,9 @@
 """From an upload to a published forecast.
 
-    Take-Stock ─▶ Check-Input ─▶ Create-Dataset ×1…3 ─▶ Create-DatasetGroup ─▶ Import-Data ×1…3
-                                                                                    │
-    Measure-Accuracy ◀── Create-Predictor ◀────────────────────────────────────────┘
-        │
+    Take-Stock ─▶ Check-Input ─▶ Create-Dataset ×1…3 ─▶ Create-DatasetGroup ─▶ Choose-Predictor
+                                                                                    │ unless imported
+    Measure-Accuracy ◀── Create-Predictor ◀────────────────────────── Import-Data ×1…3
+        │                  unless one is used again
         └─▶ Create-Forecast ─▶ Export-Forecast ─▶ Check-Forecast ─▶ Update-Resources ─▶ Notify
                                                                                           │
                                                                                     Strategy-Choice
@@ -31,6 +31,7 @@ from pipeline.errors import InputChanged, PipelineError
 from pipeline.workload import Workload
 from tasks.check_forecast import check_forecast
 from tasks.check_input import Checked, check_input
+from tasks.choose_predictor import choose_predictor
 from tasks.create_dataset import create_dataset
 from tasks.create_dataset_group import create_dataset_group
 from tasks.create_forecast import create_forecast
@@ -129,10 +130,11 @@ def _forecast(job: Job, checked: Checked) -> State[Any]:
     types = [spec.type for spec in job.params.datasets]
     datasets = {one: create_dataset(job, one) for one in types}
     group = create_dataset_group(job, list(datasets.values()))
-    imports = [import_data.submit(job, checked, one, datasets[one]) for one in types]
+    choice = choose_predictor(job, checked, datasets, group)
+    imports = [import_data.submit(job, checked, one, datasets[one]) for one in types if choice.imports]
     for done in imports:
         done.result()
-    predictor = create_predictor(job, group)
+    predictor = choice.predictor or create_predictor(job, group)
     accuracy = measure_accuracy(job, predictor)
     forecast = create_forecast(job, predictor)
     exported = export_forecast(job, forecast)
@@ -140,7 +142,7 @@ def _forecast(job: Job, checked: Checked) -> State[Any]:
     published = update_resources(job, checked.form)
     notify(job, published, accuracy)
     _clean_up(job)
-    return Completed(message=f"Published {published.words()}. {accuracy.words()}")
+    return Completed(message=f"Published {published.words()}. {accuracy.words()} {choice.words()}")
 
 
 def _publish_again(stock: Stock) -> State[Any]:

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import timestamps
 from pipeline.accuracy import Accuracy
+from pipeline.decision import Decision
 from pipeline.errors import PipelineError
 from pipeline.frequency import Frequency
 from pipeline.publish import Manifest
@@ -53,6 +54,7 @@ def success(
         "",
         *_contents(manifest),
         *_input_lines(record),
+        *_training_lines(record),
         "",
         accuracy.words() if accuracy else "The accuracy was not measured.",
         *_metric_lines(accuracy),
@@ -187,6 +189,12 @@ def _input_lines(record: Record | None) -> list[str]:
     many = f"{len(files)} file{'' if len(files) == 1 else 's'}"
     ends = (dt.datetime.fromisoformat(form[end]) for end in ("first", "last"))
     return [f"Learned from: {rows} rows in {many}, {timestamps.span(*ends)}"]
+
+
+def _training_lines(record: Record | None) -> list[str]:
+    if record is None or record.training is None:
+        return []
+    return [Decision.from_dict(record.training).words()]
 
 
 def _metric_lines(accuracy: Accuracy | None) -> list[str]:

@@ -10,12 +10,19 @@ The formulas are those of GetAccuracyMetrics, so an outcome can be held against 
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.accuracy import Accuracy
+from pipeline.form import InputForm
+from pipeline.inputs import Inputs
+from pipeline.observations import forecast_rows, target_rows
+from pipeline.params import Params
+from pipeline.publish import Manifest
 from pipeline.quantiles import quantile, type_order
+from pipeline.workload import Workload
 
 # With fewer values a bad day looks like a bad model.
 LEAST_POINTS = 20
@@ -57,6 +64,33 @@ class Comparison:
     def fall(self) -> float:
         """How much worse, as a share of the promise; negative where it turned out better."""
         return self.came / self.promised - 1
+
+
+def turned_out(
+    s3: Any,
+    workload: Workload,
+    params: Params,
+    manifest: Manifest,
+    form: InputForm,
+    inputs: Inputs,
+    run: str,
+) -> Outcome | None:
+    """The published forecast against the data of a later run, read in a stream.
+
+    Args:
+        manifest: the published forecast.
+        form: of the later run's files. inputs: its objects. run: its name.
+
+    Returns:
+        None if the data are finer than the forecast, so that the two cannot be compared.
+    """
+    forecast = sampled(forecast_rows(s3, workload, params, manifest), manifest.items)
+    if forecast.empty:
+        return None
+    items = set(forecast["item"])
+    history = target_rows(s3, workload, params, form, inputs, run, items, since=manifest.first)
+    pairs = paired(forecast, history)
+    return None if pairs is None else score(pairs)
 
 
 def score(pairs: pd.DataFrame) -> Outcome:

@@ -8,13 +8,16 @@ from typing import Any, Literal, get_args
 from pipeline import storage
 from pipeline.workload import Workload
 
-State = Literal["started", "forecast", "published", "refused", "failed"]
+State = Literal["started", "forecast", "published", "refused", "failed", "expired"]
 STATES: tuple[str, ...] = get_args(State)
 
 
 @dataclass(frozen=True)
 class Record:
-    """One run. `started` and `forecast` (made, not yet published) are on the way; the others are ends."""
+    """One run. `started` and `forecast` (made, not yet published) are on the way; the others are ends.
+
+    `expired`: its history is being removed.
+    """
 
     run: str  # its fingerprint
     state: str = "started"
@@ -22,6 +25,7 @@ class Record:
     inputs: list[dict[str, Any]] = field(default_factory=list)  # role, key, size, etag
     form: Mapping[str, Any] | None = None
     arns: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] | None = None  # whether it trained, and why
     accuracy: Mapping[str, Any] | None = None
     step: str | None = None  # the step that failed or refused
     cause: str | None = None

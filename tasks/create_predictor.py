@@ -1,5 +1,9 @@
 """Create-Predictor: the training."""
 
+import datetime as dt
+
+from pipeline import decision
+from pipeline.decision import Trained
 from pipeline.resources import describe, start_predictor
 from pipeline.waiting import patiently, wait_until_active
 from tasks.exhibit import ProgressBar
@@ -10,9 +14,20 @@ from tasks.step import step
 
 @step("Create-Predictor")
 def create_predictor(job: Job, dataset_group_arn: str) -> str:
-    """The ARN of a trained predictor."""
+    """The ARN of a trained predictor, which later runs may use again."""
     bar = ProgressBar(f"Training of {job.names.predictor}")
     arn = patiently(lambda: start_predictor(*job.own, dataset_group_arn), bar)
-    wait_until_active(lambda: describe(job.forecast, arn), bar)
+    found = wait_until_active(lambda: describe(job.forecast, arn), bar)
     reached(job, arns={"predictor": arn})
+    decision.remember(job.s3, job.workload, _trained(job, arn, found["CreationTime"], dataset_group_arn))
     return arn
+
+
+def _trained(job: Job, arn: str, began: dt.datetime, dataset_group_arn: str) -> Trained:
+    return Trained(
+        run=job.run,
+        arn=arn,
+        trained_at=began.astimezone(dt.UTC).strftime(decision.MOMENT),
+        settings=decision.settings_of(job.params, dataset_group_arn),
+        data=decision.data_of(job.params.normalised(), job.inputs.to_list()),
+    )

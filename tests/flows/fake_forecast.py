@@ -33,10 +33,12 @@ class FakeForecast:
         self.exceptions = SimpleNamespace(ClientError=ClientError)
         self.made: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
+        self.rows: dict[str, list[tuple[str, dt.datetime]]] = {}  # item and time, by import
         self.failing: dict[str, str] = {}
         self.errors: dict[str, list[Exception]] = {}
         self.before: dict[str, Callable[[], None]] = {}
         self.value = 10.0
+        self.began = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
         self._clock = itertools.count()
 
     # -- steering
@@ -119,7 +121,7 @@ class FakeForecast:
         arn = self._arn(kind, stem, request, title)
         if arn in self.made:
             raise client_error("ResourceAlreadyExistsException", f"{arn} exists")
-        now = dt.datetime(2024, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=next(self._clock))
+        now = self.began + dt.timedelta(seconds=next(self._clock))
         entry = {**request, f"{title}Arn": arn, "CreationTime": now, "LastModificationTime": now}
         entry["DatasetGroupArn"] = _group(request) or arn
         word = stem.replace("_", "-")
@@ -129,6 +131,8 @@ class FakeForecast:
             entry["Status"] = "ACTIVE"
             if stem == "forecast_export_job":
                 self._export(entry)
+            if stem == "dataset_import_job":
+                self.rows[arn] = self._rows_of(entry["DataSource"]["S3Config"]["Path"])
         self.made[arn] = entry
         return {f"{title}Arn": arn}
 
@@ -159,18 +163,16 @@ class FakeForecast:
         """Two items, `ForecastHorizon` steps after the newest import, one column per type."""
         forecast = self.made[job["ForecastArn"]]
         predictor = self.made[forecast["PredictorArn"]]
-        newest = max(
-            (self.made[a] for a in self.of_kind("dataset-import-job")),
-            key=lambda e: e["LastModificationTime"],
-        )
-        rows = self._rows_of(newest["DataSource"]["S3Config"]["Path"])
+        imports = self.of_kind("dataset-import-job")
+        rows = self.rows[max(imports, key=lambda arn: self.made[arn]["LastModificationTime"])]
         last = max(time for _, time in rows)
-        types = ["p10", "p50", "p90"]
+        asked = forecast["ForecastTypes"]
+        types = ["mean" if given == "mean" else f"p{round(float(given) * 100)}" for given in asked]
         lines = [",".join(["item_id", "date", *types])]
         for item in sorted({item for item, _ in rows}):
             for step in range(1, predictor["ForecastHorizon"] + 1):
                 time = (last + dt.timedelta(hours=step)).strftime("%Y-%m-%dT%H:%M:%SZ")
-                lines.append(",".join([item, time, *(str(self.value + n) for n in range(3))]))
+                lines.append(",".join([item, time, *(str(self.value + n) for n in range(len(types)))]))
         bucket, prefix = job["Destination"]["S3Config"]["Path"].removeprefix("s3://").split("/", 1)
         name = f"{job['ForecastExportJobName']}_2024-01-05T00-00-00Z_part0.csv"
         self.s3.put_object(Bucket=bucket, Key=prefix + name, Body="\n".join(lines).encode() + b"\n")
