@@ -55,14 +55,17 @@ def steps_back(times: np.ndarray, first: dt.datetime, frequency: Frequency) -> n
 
 def steps_ahead(first: dt.datetime, frequency: Frequency, horizon: int) -> list[dt.datetime]:
     """The times of a forecast without gaps."""
-    count = frequency.count
-    offsets = {
-        "M": [pd.DateOffset(months=count * n) for n in range(horizon)],
-        "Y": [pd.DateOffset(years=count * n) for n in range(horizon)],
-    }
-    if frequency.unit in offsets:
-        return [(pd.Timestamp(first) + offset).to_pydatetime() for offset in offsets[frequency.unit]]
-    return [first + dt.timedelta(minutes=frequency.minutes * n) for n in range(horizon)]
+    return [shifted(first, frequency, step) for step in range(horizon)]
+
+
+def shifted(moment: dt.datetime, frequency: Frequency, steps: int) -> dt.datetime:
+    """The time so many steps later; earlier for a negative number."""
+    count = frequency.count * steps
+    if frequency.unit == "M":
+        return (pd.Timestamp(moment) + pd.DateOffset(months=count)).to_pydatetime()
+    if frequency.unit == "Y":
+        return (pd.Timestamp(moment) + pd.DateOffset(years=count)).to_pydatetime()
+    return moment + dt.timedelta(minutes=frequency.minutes * steps)
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ def read(
         first: the forecast's first time.
         items: about how many items there are.
     """
-    gathered = _Gathered(_reach(params, items))
+    gathered = _Gathered(reach(params, items))
     for key in keys:
         with translated(f"reading s3://{workload.bucket}/{key}"):
             body = s3.get_object(Bucket=workload.bucket, Key=key)["Body"]
@@ -196,7 +199,8 @@ def staged(s3: Any, workload: Workload, run: str) -> list[str]:
     return storage.keys(s3, workload, f"runs/{run}/input/train/")
 
 
-def _reach(params: Params, items: int) -> int:
+def reach(params: Params, items: int) -> int:
+    """How many steps are kept, for about so many items."""
     wanted = max(math.ceil(YEAR_MINUTES / params.frequency.minutes), 4 * params.horizon, LEAST_STEPS)
     return max(params.horizon, min(wanted, MOST_CELLS // max(items, 1)))
 

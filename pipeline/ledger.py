@@ -1,0 +1,312 @@
+"""The ledger: every published forecast beside what came, and beside what a seasonal naive forecast had said.
+
+    ledger/<run>/scores.parquet   a row per item, step and type whose actual value is known
+    ledger/<run>/score.json       the same in a few numbers
+
+A run's rows follow from its forecast in the archive and from the history as it is now, and from nothing
+else: scoring it again gives the same bytes, more rows when more has come, and other numbers where a value of
+the history was corrected.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+
+from pipeline import publish, recent, storage, timestamps
+from pipeline.errors import Missing, NotWhole, translated
+from pipeline.forecastfile import Block, Layout, blocks
+from pipeline.frequency import Frequency
+from pipeline.params import Params
+from pipeline.publish import FILE, Manifest
+from pipeline.quantiles import quantile
+from pipeline.recent import Recent, joined, shifted, steps_ahead, steps_back
+from pipeline.workload import Workload
+
+FOLDER = "ledger/"
+SCORES, SCORE = "scores.parquet", "score.json"
+DIGEST = "sha256"  # of the content, kept with the object: what has not changed is not written
+
+# Steps after which a rhythm comes again, for a step of one unit.
+SEASONS = {"min": 24 * 60, "H": 24, "D": 7, "W": 52, "M": 12, "Y": 1}
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one forecast turned out, so far; shares and losses are relative to the sum of actual values."""
+
+    run: str
+    first: str  # the forecast's first time
+    last: str  # … and its last
+    steps: int  # of the horizon that have an actual value
+    points: int  # items × steps that have one
+    wape: float | None  # of the median, or the mean
+    naive_wape: float | None  # of the seasonal naive forecast, over the points that it has
+    bias: float | None  # Σ (forecast − actual) / Σ |actual|
+    losses: dict[str, float]  # wQL by label
+    coverage: dict[str, float]  # share of actual values at or below, by label
+
+    @property
+    def mean_loss(self) -> float | None:
+        """The mean wQL over the quantiles."""
+        return sum(self.losses.values()) / len(self.losses) if self.losses else None
+
+
+def season(frequency: Frequency) -> int:
+    """Steps of the rhythm that the seasonal naive forecast repeats."""
+    return max(SEASONS[frequency.unit] // frequency.count, 1)
+
+
+def keep(
+    s3: Any, workload: Workload, params: Params, history: Sequence[str], runs: Iterable[str] | None = None
+) -> list[Score]:
+    """Scores forecasts of the archive against the history, and writes what has changed.
+
+    Args:
+        history: the keys of the target's files, as they are imported.
+        runs: which forecasts; None for all.
+
+    Returns:
+        The scores of the forecasts that have begun, oldest first. A forecast of other columns or another
+        frequency is left out: what came cannot be compared with it.
+    """
+    wanted = set(runs) if runs is not None else None
+    names = [one.run for one in publish.archived(s3, workload) if wanted is None or one.run in wanted]
+    described = [m for name in names if (m := _comparable(s3, workload, params, name)) is not None]
+    scores: list[Score] = []
+    window: _Window | None = None
+    for manifest in sorted(described, key=lambda m: (m.last, m.run), reverse=True):
+        if window is None or not window.holds(manifest):
+            window = _Window.read(s3, workload, params, history, manifest)
+        score = _keep_one(s3, workload, params, manifest, window)
+        if score is not None:
+            scores.append(score)
+    return scores[::-1]
+
+
+def kept(s3: Any, workload: Workload) -> list[Score]:
+    """The scores in the ledger, oldest forecast first."""
+    found = [
+        storage.read_json(s3, workload, f"{FOLDER}{run}/{SCORE}")
+        for run in storage.folders(s3, workload, FOLDER)
+    ]
+    return sorted((Score(**one) for one in found if one), key=lambda one: (one.last, one.run))
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The end of the history, counted in steps back from the time after a forecast's last."""
+
+    history: Recent
+    frequency: Frequency
+    after: dt.datetime
+    reach: int
+
+    @classmethod
+    def read(
+        cls, s3: Any, workload: Workload, params: Params, keys: Sequence[str], manifest: Manifest
+    ) -> "_Window":
+        after = shifted(manifest.last, params.frequency, 1)
+        found = recent.read(s3, workload, params, keys, after, manifest.items)
+        return cls(found, params.frequency, after, recent.reach(params, manifest.items))
+
+    def back(self, moment: dt.datetime) -> int:
+        return int(steps_back(np.array([moment], dtype="datetime64[s]"), self.after, self.frequency)[0])
+
+    def holds(self, manifest: Manifest) -> bool:
+        """Whether all that a forecast is scored with lies in it, if it lies in the history at all."""
+        return self.back(manifest.first) + season(self.frequency) <= self.reach
+
+    def values(self, first: dt.datetime, count: int) -> np.ndarray:
+        """[N, count] the items' values from a time on; NaN for none."""
+        begin = self.back(first)
+        values = np.full((len(self.history.items), count), np.nan)
+        place = begin - self.history.back
+        inside = (place >= 0) & (place < count)
+        values[self.history.item[inside], place[inside]] = self.history.values[inside]
+        return values
+
+
+class _Sums:
+    """What a score is made of, added up block by block."""
+
+    def __init__(self, types: Sequence[str]) -> None:
+        self.types = list(types)
+        self.middle = next((name for name in ("p50", "mean") if name in self.types), self.types[0])
+        self.points = 0
+        self.naive_size = 0.0
+        self.size = self.error = self.bias = self.naive_error = 0.0
+        self.loss = dict.fromkeys(self.types, 0.0)
+        self.below = dict.fromkeys(self.types, 0)
+        self.last_step = 0
+
+    def add(self, actual: np.ndarray, naive: np.ndarray, forecast: np.ndarray) -> None:
+        """Takes [n, H] actual and naive values and [n, H, K] forecasts; NaN where there is none."""
+        known = np.isfinite(actual)
+        self.points += int(known.sum())
+        self.size += float(np.abs(actual[known]).sum())
+        steps = np.flatnonzero(known.any(axis=0))
+        self.last_step = max(self.last_step, int(steps[-1]) + 1 if len(steps) else 0)
+        for place, label in enumerate(self.types):
+            self._add_type(label, actual[known], forecast[..., place][known])
+        both = known & np.isfinite(naive)
+        self.naive_size += float(np.abs(actual[both]).sum())
+        self.naive_error += float(np.abs(actual[both] - naive[both]).sum())
+
+    def _add_type(self, label: str, actual: np.ndarray, forecast: np.ndarray) -> None:
+        share = quantile(label)
+        if label == self.middle:
+            self.error += float(np.abs(actual - forecast).sum())
+            self.bias += float((forecast - actual).sum())
+        if share is not None:
+            over, under = share * (actual - forecast), (1 - share) * (forecast - actual)
+            self.loss[label] += float(2 * np.maximum(over, under).sum())
+            self.below[label] += int((actual <= forecast).sum())
+
+    def score(self, manifest: Manifest) -> Score:
+        quantiles = [label for label in self.types if quantile(label) is not None]
+        return Score(
+            run=manifest.run,
+            first=manifest.first.isoformat(),
+            last=manifest.last.isoformat(),
+            steps=self.last_step,
+            points=self.points,
+            wape=_share(self.error, self.size),
+            naive_wape=_share(self.naive_error, self.naive_size),
+            bias=_share(self.bias, self.size),
+            losses={label: self.loss[label] / self.size for label in quantiles if self.size},
+            coverage={label: self.below[label] / self.points for label in quantiles if self.points},
+        )
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def _comparable(s3: Any, workload: Workload, params: Params, run: str) -> Manifest | None:
+    try:
+        manifest = publish.description(s3, workload, run)
+    except Missing:  # removed meanwhile
+        return None
+    same = (*params.target.columns,) == manifest.columns[:-1] and str(params.frequency) == manifest.frequency
+    return manifest if same else None
+
+
+def _keep_one(
+    s3: Any, workload: Workload, params: Params, manifest: Manifest, window: _Window
+) -> Score | None:
+    """Writes what is known of one forecast; None if nothing has come yet, or it cannot be read."""
+    ahead, before = manifest.horizon, season(params.frequency)
+    values = window.values(shifted(manifest.first, params.frequency, -before), before + ahead)
+    actual, naive = values[:, before:], _naive(values, before, ahead)
+    if not np.isfinite(actual).any():
+        return None
+    sums = _Sums(manifest.types)
+    layout = _layout(params, manifest)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / SCORES
+        try:
+            with pa.parquet.ParquetWriter(file, _schema(layout), compression="zstd") as writer:
+                for block, own, theirs in _matched(s3, workload, manifest, layout, window, actual, naive):
+                    sums.add(own, theirs, block.values)
+                    writer.write_table(_rows(block, own, theirs, layout))
+        except NotWhole:  # other dimensions than today's
+            return None
+        _put(s3, workload, f"{FOLDER}{manifest.run}/{SCORES}", file.read_bytes())
+    score = sums.score(manifest)
+    body = json.dumps(asdict(score), indent=2, sort_keys=True).encode() + b"\n"
+    _put(s3, workload, f"{FOLDER}{manifest.run}/{SCORE}", body)
+    return score
+
+
+def _naive(values: np.ndarray, before: int, ahead: int) -> np.ndarray:
+    """[N, H] the last season before the forecast, again and again."""
+    repeated = np.arange(ahead) % before
+    return values[:, :before][:, repeated]
+
+
+def _matched(
+    s3: Any,
+    workload: Workload,
+    manifest: Manifest,
+    layout: Layout,
+    window: _Window,
+    actual: np.ndarray,
+    naive: np.ndarray,
+) -> Iterator[tuple[Block, np.ndarray, np.ndarray]]:
+    """The items of the forecast with their own actual and naive values; NaN for an item without any."""
+    key = workload.key(f"{publish.ARCHIVE}{manifest.run}/{FILE}")
+    with translated(f"reading s3://{workload.bucket}/{key}"):
+        body = s3.get_object(Bucket=workload.bucket, Key=key)["Body"]
+        for block in blocks(body, layout):
+            places = window.history.items.get_indexer(pd.Index([joined(one) for one in block.keys]))
+            own, theirs = (np.where((places >= 0)[:, None], of[places], np.nan) for of in (actual, naive))
+            yield block, own, theirs
+
+
+def _layout(params: Params, manifest: Manifest) -> Layout:
+    times = steps_ahead(manifest.first, params.frequency, manifest.horizon)
+    return Layout(
+        params.target,
+        (params.target.item_key, *params.dimensions),
+        tuple(timestamps.write(moment, manifest.timestamp_format) for moment in times),
+        manifest.types,
+        manifest.has_header,
+    )
+
+
+def _schema(layout: Layout) -> pa.Schema:
+    keys = [(name, pa.string()) for name in layout.keys]
+    numbers = [(name, pa.float64()) for name in ("quantile", "forecast", "actual", "naive")]
+    own = [("timestamp", pa.string()), ("step", pa.int32()), ("type", pa.string())]
+    return pa.schema([*keys, *own, *numbers])
+
+
+def _rows(block: Block, actual: np.ndarray, naive: np.ndarray, layout: Layout) -> pa.Table:
+    """A row per item, step and type whose actual value is known, in the order of the forecast."""
+    item, step = np.nonzero(np.isfinite(actual))
+    kinds = len(layout.types)
+    item, step = np.repeat(item, kinds), np.repeat(step, kinds)
+    kind = np.tile(np.arange(kinds), len(item) // kinds if kinds else 0)
+    shares = np.array([np.nan if (q := quantile(label)) is None else q for label in layout.types])
+    texts = [pa.array([key[place] for key in block.keys], pa.string()) for place in range(len(layout.keys))]
+    columns = [
+        *[text.take(pa.array(item)) for text in texts],
+        pa.array(layout.times, pa.string()).take(pa.array(step)),
+        pa.array(step + 1, pa.int32()),
+        pa.array(layout.types, pa.string()).take(pa.array(kind)),
+        *[
+            pa.array(numbers, pa.float64(), from_pandas=True)
+            for numbers in (
+                shares[kind],
+                block.values[item, step, kind],
+                actual[item, step],
+                naive[item, step],
+            )
+        ],
+    ]
+    return pa.Table.from_arrays(columns, schema=_schema(layout))
+
+
+def _put(s3: Any, workload: Workload, rel: str, body: bytes) -> None:
+    """Writes an object unless it holds these bytes already."""
+    digest = hashlib.sha256(body).hexdigest()
+    place = {"Bucket": workload.bucket, "Key": workload.key(rel)}
+    with translated(f"writing {workload.uri(rel)}"):
+        try:
+            there = s3.head_object(**place)["Metadata"].get(DIGEST)
+        except s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+                raise
+            there = None
+        if there != digest:
+            s3.put_object(**place, Body=body, Metadata={DIGEST: digest})
