@@ -1,6 +1,7 @@
 """Where an export goes: a path of S3, with Amazon's file names and markers.
 
-`_CHECK` is written first, to find out at once whether writing is allowed; `_SUCCESS` last. The time in
+`_CHECK` is written first, to find out at once whether writing is allowed; `_SUCCESS` last. The export of
+a forecast also has `_METHODS`, which is ours: the method that forecast each item. The time in
 the file names is the job's creation, so a job that is done again after a crash overwrites its own files.
 """
 
@@ -50,6 +51,15 @@ class Destination:
         with local.open("rb") as file:
             self._job.objects.put(f"{self._path}/{prefix}{self._file_name(number)}", file, self._kms_key)
         local.unlink()
+
+    def note(self, name: str, values: pd.DataFrame) -> None:
+        """Write a table beside the parts, as CSV whatever the format.
+
+        Args:
+            name: starts with an underscore and has no ending, like the markers: readers of all parts of a
+                folder (Athena, Spark, `*.csv`) pass over it.
+        """
+        self._job.objects.put(f"{self._path}/{name}", values.to_csv(index=False).encode(), self._kms_key)
 
     def finish(self) -> None:
         """Say that the export is complete."""

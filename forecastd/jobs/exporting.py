@@ -23,6 +23,8 @@ def run_export(job: Job) -> Facts:
     for number, values in enumerate(forecast.batches(ROWS_PER_PART)):
         job.progress(0.0)
         destination.write(exported(forecast, values), number)
+    if forecast.methods is not None:
+        destination.note("_METHODS", forecast.methods.to_pandas())
     destination.finish()
     return {}
 

@@ -28,9 +28,15 @@ def run_forecast(job: Job) -> Facts:
     predictor.threads = job.settings.threads
     crew = crew_of(job.settings)
     frame = predictor.forecast(panel, tuple(plan["quantiles"]), plan["want_mean"], job.progress, crew)
+    methods = panel.keys.assign(method=frame.attrs.pop("labels"))
     frame = _selected(job, frame, keys).sort_values([*keys, TIMESTAMP], kind="stable")
-    write_forecast(job.folder, _table(frame, keys), keys, trained["horizon"])
+    methods = methods.merge(frame[keys].drop_duplicates(), on=keys)
+    write_forecast(job.folder, _table(frame, keys), _texts(methods), keys, trained["horizon"])
     return {}
+
+
+def _texts(frame: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(frame.astype(str), preserve_index=False).replace_schema_metadata()
 
 
 def _table(frame: pd.DataFrame, keys: list[str]) -> pa.Table:

@@ -2,6 +2,7 @@
 
 label               series                              method
 model               at least 5 values                   the trained models
+seasonal naive      the same, but they have no answer   the last season again, spread as it usually errs
 short history       1 to 4 values                       their mean, spread as wide as is usual in the panel
 cold start          no value, others have some          mixture of the forecasts of the items most alike
 no data             no value anywhere                   zero
@@ -12,10 +13,11 @@ from __future__ import annotations
 import numpy as np
 
 from forecastd.models.history import History
+from forecastd.models.naive import SeasonalNaive
 from forecastd.models.quantiles import GRID, MEDIAN, normal, ordered
 
 ENOUGH_VALUES = 5
-MODEL, SHORT, COLD, NOTHING = "model", "short history", "cold start", "no data"
+MODEL, NAIVE, SHORT, COLD, NOTHING = "model", "seasonal naive", "short history", "cold start", "no data"
 USUAL_SPREAD = 0.5  # of the level, where no other series tells
 MOST_MIXED = 500  # series in a mixture; more change nothing
 
@@ -29,10 +31,10 @@ def completed(history: History, forecast: np.ndarray) -> tuple[np.ndarray, list[
     """The forecast [N, H, K] with every missing series filled in, ordered and finite, and a label per
     series; one that has never been negative is not forecast to be.
     """
-    result = np.array(forecast, np.float64)
+    result, naive = with_naive(history, np.array(forecast, np.float64))
     counts = (~np.isnan(history.values)).sum(axis=1)
     missing = ~np.isfinite(result).all(axis=(1, 2))
-    labels = np.where(missing, SHORT, MODEL).astype(object)
+    labels = np.where(naive, NAIVE, np.where(missing, SHORT, MODEL)).astype(object)
     short = missing & (counts > 0)
     if short.any():
         result[short] = _short(history, short, result[~missing])
@@ -43,6 +45,17 @@ def completed(history: History, forecast: np.ndarray) -> tuple[np.ndarray, list[
     never_negative = (counts > 0) & (np.where(np.isnan(history.values), 0.0, history.values).min(axis=1) >= 0)
     result[never_negative] = np.maximum(result[never_negative], 0.0)
     return ordered(result), list(labels)
+
+
+def with_naive(history: History, forecast: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The forecast [N, H, K] in which series with enough values, but no answer, got the seasonal naive one;
+    and which those are, bool [N].
+    """
+    naive = has_enough(history.values) & ~np.isfinite(forecast).all(axis=(1, 2))
+    if naive.any():
+        forecast = forecast.copy()
+        forecast[naive] = SeasonalNaive().forecast(history.only(naive), threads=1)
+    return forecast, naive
 
 
 def _short(history: History, rows: np.ndarray, others: np.ndarray) -> np.ndarray:

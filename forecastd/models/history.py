@@ -11,7 +11,7 @@ A feature that ends with the target is hidden beyond the origin, so it cannot le
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -77,6 +77,16 @@ class History:
     def first(self) -> np.ndarray:
         """The step of each series' first value, int [N]."""
         return spans(~np.isnan(self.values))[0]
+
+    def only(self, rows: np.ndarray) -> History:
+        """The same view of some series: a bool mask [N]."""
+        return replace(
+            self,
+            values=self.values[rows],
+            features={name: feature[rows] for name, feature in self.features.items()},
+            static=self.static[rows],
+            past_features={name: feature[rows] for name, feature in self.past_features.items()},
+        )
 
     def last_steps(self, steps: int) -> History:
         """The same view with only the newest ``steps`` of history."""

@@ -17,7 +17,6 @@ import pandas as pd
 
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.history import History
-from forecastd.models.naive import SeasonalNaive
 from forecastd.models.quantiles import GRID
 
 WORTH_A_POOL = 4  # series; for fewer, starting processes costs more than it saves
@@ -40,9 +39,7 @@ Method = Callable[[OneSeries], np.ndarray]  # -> [H, K]
 
 
 class PerSeries(Algorithm):
-    """A method of one series, applied to each; a series on which it fails gets the seasonal naive
-    forecast.
-    """
+    """A method of one series, applied to each; it has no answer for a series on which it fails."""
 
     longest: ClassVar[dict[str, int]]  # unit -> steps of history that are used
 
@@ -54,7 +51,7 @@ class PerSeries(Algorithm):
     def forecast(self, history: History, threads: int) -> np.ndarray:
         """See ``Algorithm.forecast``."""
         seen = history.last_steps(self.longest[history.frequency.unit])
-        forecast = SeasonalNaive().forecast(history, threads)
+        forecast = np.full((history.size, history.horizon, len(GRID)), np.nan)
         tasks = [self.one(seen, row) for row in range(seen.size)]
         for row, answer in enumerate(_run(self.method, tasks, threads)):
             if answer is not None:

@@ -17,7 +17,8 @@ from forecastd.models.algorithm import Algorithm
 from forecastd.models.cores import single_threaded_algebra
 from forecastd.models.crew import Crew, local_crew
 from forecastd.models.ensemble import Mixture
-from forecastd.models.fallback import completed
+from forecastd.models.fallback import MODEL, completed
+from forecastd.models.gaps import reopened
 from forecastd.models.history import History
 from forecastd.models.inference import Forecaster, mixed_forecast
 from forecastd.series.metrics import Metrics
@@ -83,12 +84,14 @@ class Predictor:
 
         Returns:
             N × H rows sorted by key and time: key columns, ``timestamp``, ``p10`` and so on in ascending
-            order, then ``mean``. ``attrs["methods"]`` counts how many series got which kind of forecast.
+            order, then ``mean``. ``attrs["labels"]`` says for each series of the panel which method forecast
+            it, ``attrs["methods"]`` how many series each method forecast.
         """
         with single_threaded_algebra():
             grid, labels = self.grid_forecast(panel, progress, crew)
         table = forecast_table(panel.keys, panel.future_times(self.horizon), grid, quantiles, want_mean)
-        table.attrs["methods"] = {str(label): labels.count(label) for label in dict.fromkeys(labels)}
+        table.attrs["labels"] = labels
+        table.attrs["methods"] = {label: labels.count(label) for label in dict.fromkeys(labels)}
         return table
 
     def grid_forecast(
@@ -98,11 +101,13 @@ class Predictor:
         crew: Crew | None = None,
     ) -> tuple[np.ndarray, list[str]]:
         """Quantiles of the internal grid [N, H, K], ordered and finite, and a label for each series."""
+        panel = reopened(panel)
         crew = crew or local_crew(self.threads if panel.values.size >= WORTH_PROCESSES else 1)
         threads = self.threads if crew.size == 1 else 1
         forecaster = Forecaster(panel, self.algorithms, self.horizon, threads)
         forecast = mixed_forecast(forecaster, self.mixture, crew, progress)
-        return completed(History.of(panel, self.horizon), forecast)
+        grid, labels = completed(History.of(panel, self.horizon), forecast)
+        return grid, [self.chosen if label == MODEL else str(label) for label in labels]
 
     def save(self, folder: Path) -> None:
         """Write the predictor as JSON, numpy arrays, text and Parquet: nothing that runs when it is read."""
@@ -110,8 +115,7 @@ class Predictor:
         state = {
             "chosen": self.chosen,
             "horizon": self.horizon,
-            "weights": dict(self.mixture.weights),
-            "width": self.mixture.width,
+            "mixture": self.mixture.state(),
             "hyperparameters": self.hyperparameters,
             "threads": self.threads,
             "report": self.report,
@@ -135,7 +139,7 @@ class Predictor:
         return cls(
             chosen=state["chosen"],
             horizon=state["horizon"],
-            mixture=Mixture(state["weights"], state["width"]),
+            mixture=Mixture.restored(state["mixture"]),
             algorithms=algorithms,
             hyperparameters=state["hyperparameters"],
             evaluations=[_evaluation_from_json(item) for item in state["evaluations"]],

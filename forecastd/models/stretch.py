@@ -15,7 +15,7 @@ import numpy as np
 from forecastd.models import candidates
 from forecastd.models.algorithm import Algorithm, State
 from forecastd.models.crew import Task
-from forecastd.models.fallback import has_enough
+from forecastd.models.fallback import has_enough, with_naive
 from forecastd.models.history import History
 from forecastd.models.per_series import PerSeries
 from forecastd.models.quantiles import GRID, ordered
@@ -100,7 +100,8 @@ def forecast_stretch(panel: Panel, stretch: Stretch) -> list[np.ndarray]:
             algorithm.fit(history, candidate.seed, candidate.threads)
         forecast = np.full((panel.size, candidate.horizon, len(GRID)), np.nan, np.float32)
         if enough.any():
-            forecast[enough] = ordered(algorithm.forecast(history, candidate.threads))
+            answer = ordered(algorithm.forecast(history, candidate.threads))
+            forecast[enough] = with_naive(history, answer)[0]
         forecasts.append(forecast)
     return forecasts
 

@@ -1,6 +1,7 @@
 """A forecast on disk: sorted Parquet in which every series lies within one row group.
 
     keys.parquet     one row per series, in the order of the values
+    methods.parquet  one row per series: keys, and the method that forecast it
     values.parquet   keys + timestamp + one column per forecast type; `horizon` rows per series
     layout.json      names of the key columns, horizon, series per row group
 
@@ -24,13 +25,17 @@ _ROWS_PER_GROUP = 20_000
 _OPEN_FORECASTS = 16  # how many stay ready for queries
 
 
-def write_forecast(folder: Path, table: pa.Table, key_columns: Sequence[str], horizon: int) -> None:
+def write_forecast(
+    folder: Path, table: pa.Table, methods: pa.Table, key_columns: Sequence[str], horizon: int
+) -> None:
     """Store a forecast.
 
     Args:
         table: key columns, `timestamp`, then one column per type; sorted by key and time,
             `horizon` rows per series.
+        methods: key columns and `method`.
     """
+    pq.write_table(methods, folder / "methods.parquet")
     series_per_group = max(1, _ROWS_PER_GROUP // horizon)
     pq.write_table(table, folder / "values.parquet", row_group_size=series_per_group * horizon)
     first_rows = pa.array(range(0, table.num_rows, horizon), pa.int64())
@@ -59,6 +64,12 @@ class StoredForecast:
         """Give the columns of values, such as p10, p50, mean."""
         names = pq.read_schema(self.folder / "values.parquet").names
         return [name for name in names if name not in (*self.key_columns, TIMESTAMP)]
+
+    @property
+    def methods(self) -> pa.Table | None:
+        """Give the method that forecast each series; None for a forecast older than this table."""
+        path = self.folder / "methods.parquet"
+        return pq.read_table(path) if path.exists() else None
 
     def find(self, key: tuple[str, ...]) -> int | None:
         """Find a series by its key: as written, or else whatever its case."""

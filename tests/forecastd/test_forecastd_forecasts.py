@@ -24,7 +24,10 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StoredForecast:
     )
     frame["p10"] = np.arange(len(frame), dtype=float)
     frame["mean"] = frame["p10"] + 0.5
-    write_forecast(tmp_path, pa.Table.from_pandas(frame, preserve_index=False), ["item_id", "shop"], HORIZON)
+    methods = pa.table({"item_id": [item for item, _ in keys], "shop": [shop for _, shop in keys]})
+    methods = methods.append_column("method", pa.array(["ETS"] * len(keys)))
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    write_forecast(tmp_path, table, methods, ["item_id", "shop"], HORIZON)
     return open_forecast(tmp_path)
 
 
@@ -38,6 +41,13 @@ def test_every_series_has_its_own_values(stored: StoredForecast, series: int, ke
         series * HORIZON + step for step in range(HORIZON)
     ]
     assert list(predictions) == ["p10", "mean"]
+
+
+def test_the_method_of_each_series_is_kept_and_an_older_forecast_has_none(stored: StoredForecast) -> None:
+    assert stored.methods is not None
+    assert stored.methods.column("method").to_pylist() == ["ETS"] * 10
+    (stored.folder / "methods.parquet").unlink()
+    assert stored.methods is None
 
 
 def test_a_key_is_found_whatever_its_case_if_it_is_not_there_as_written(stored: StoredForecast) -> None:

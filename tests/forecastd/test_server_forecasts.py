@@ -64,6 +64,9 @@ def test_a_csv_export_has_the_services_names_columns_and_markers(lab: Any, ready
     name, objects = exported(lab, ready)
     assert objects.pop("_CHECK") == b""
     assert objects.pop("_SUCCESS") == b""
+    methods = pd.read_csv(io.BytesIO(objects.pop("_METHODS")))
+    assert list(methods.columns) == ["item_id", "shop", "method"]
+    assert methods["method"].tolist() == ["NPTS"] * 4
     [(file, content)] = objects.items()
     assert re.fullmatch(rf"{name}_\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\dZ_part0\.csv", file)
     frame = pd.read_csv(io.BytesIO(content))
@@ -72,6 +75,17 @@ def test_a_csv_export_has_the_services_names_columns_and_markers(lab: Any, ready
     assert set(frame["shop"]) == {"North, old", "South"}
     assert frame["date"].iloc[0] == "2024-01-22T00:00:00Z"
     assert (frame["p5"] <= frame["p90"]).all()
+
+
+def test_an_export_says_which_items_the_model_could_not_serve(lab: Any, hourly: Any) -> None:
+    group = lab.filled_group(hourly(items=1, days=4) + "young,2024-01-04 23:00:00,3\n")
+    predictor = lab.predictor(group, AlgorithmArn="arn:aws:forecast:::algorithm/ETS", ForecastHorizon=3)
+    _, objects = exported(lab, lab.forecasted(predictor))
+    assert objects["_METHODS"].decode().splitlines() == [
+        "item_id,method",
+        "item_0,ETS",
+        "young,short history",
+    ]
 
 
 def test_a_parquet_export_has_texts_and_doubles(lab: Any, ready: str) -> None:

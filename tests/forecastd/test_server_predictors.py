@@ -115,6 +115,27 @@ def test_a_network_is_trained_and_forecasts_and_shows_what_it_used(
 
 
 @pytest.mark.skipif(not NETWORKS, reason="requirements-neural.txt is not installed")
+def test_a_tuned_network_shows_the_values_that_won(lab: Any, forecast: Any, group: str) -> None:
+    lengths = {"Name": "context_length", "MinValue": 12, "MaxValue": 40}
+    rates = {"Name": "learning_rate", "MinValue": 0.002, "MaxValue": 0.02, "ScalingType": "Logarithmic"}
+    ranges = {"IntegerParameterRanges": [lengths], "ContinuousParameterRanges": [rates]}
+    arn = lab.predictor(
+        group,
+        AlgorithmArn=f"{ALGORITHM}Deep_AR_Plus",
+        TrainingParameters={"epochs": "4"},
+        PerformHPO=True,
+        HPOConfig={"ParameterRanges": ranges},
+    )
+    described = forecast.describe_predictor(PredictorArn=arn)
+    used = described["TrainingParameters"]
+    assert 12 <= int(used["context_length"]) <= 40
+    assert 0.002 <= float(used["learning_rate"]) <= 0.02
+    assert used["epochs"] == "4"
+    assert described["PerformHPO"] is True
+    assert described["HPOConfig"]["ParameterRanges"]["IntegerParameterRanges"] == [lengths]
+
+
+@pytest.mark.skipif(not NETWORKS, reason="requirements-neural.txt is not installed")
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -109,7 +109,7 @@ def test_a_forecast_has_a_row_per_series_and_step_in_order(predictor: Predictor)
     assert table[["item_id", "timestamp"]].apply(tuple, axis=1).is_monotonic_increasing
     assert table.timestamp.min() == pd.Timestamp("2021-07-20")
     assert (np.diff(table[["p1", "p50", "p90"]].to_numpy(), axis=1) >= 0).all()
-    assert table.attrs["methods"] == {"model": 5}
+    assert table.attrs["methods"] == {"AutoPredictor": 5}
 
 
 def test_any_quantile_can_be_asked_whatever_was_trained(predictor: Predictor) -> None:
@@ -161,7 +161,7 @@ def test_every_item_gets_a_labelled_forecast() -> None:
     new = panel(pd.concat([target, extra]), metadata=metadata)
     trained = train(new, replace(REQUEST, windows=1), ignore)
     table = trained.forecast(new, (0.1, 0.5, 0.9), want_mean=True)
-    assert table.attrs["methods"] == {"cold start": 1, "model": 5, "short history": 1}
+    assert table.attrs["methods"] == {"AutoPredictor": 5, "cold start": 1, "short history": 1}
     assert np.isfinite(table[["p10", "p50", "p90", "mean"]].to_numpy()).all()
     cold, alike = (table[table.item_id == name].p50.mean() for name in ("cold", "i0"))
     assert cold == pytest.approx(alike, rel=0.1)

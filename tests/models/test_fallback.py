@@ -1,0 +1,80 @@
+"""Who forecasts what the models cannot: which method, and its label."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from forecastd.models.fallback import COLD, MODEL, NAIVE, NOTHING, SHORT, completed
+from forecastd.models.history import History
+from forecastd.models.per_series import OneSeries, PerSeries
+from forecastd.models.quantiles import GRID, MEDIAN
+from forecastd.series.frequency import Frequency
+
+HORIZON, LENGTH = 7, 60
+
+
+def history(values: np.ndarray) -> History:
+    start, step = pd.Timestamp("2021-01-04"), Frequency.parse("D")
+    return History(
+        values=values,
+        times=pd.DatetimeIndex([start, *step.after(start, LENGTH + HORIZON - 1)]),
+        horizon=HORIZON,
+        frequency=step,
+        features={},
+        static=np.zeros((len(values), 0), np.int64),
+    )
+
+
+def week(t: np.ndarray) -> np.ndarray:
+    return np.asarray(10 + t % 7, float)
+
+
+STEP = np.arange(LENGTH)
+SHORT_ONE = np.where(STEP > LENGTH - 3, 5.0, np.nan)
+FOUR = np.stack([week(STEP), week(STEP), SHORT_ONE, np.full(LENGTH, np.nan)])
+
+
+def test_each_series_is_labelled_by_what_forecast_it() -> None:
+    answer = np.full((4, HORIZON, len(GRID)), np.nan)
+    answer[0] = 12.0
+    forecast, labels = completed(history(FOUR), answer)
+    assert labels == [MODEL, NAIVE, SHORT, COLD]
+    assert np.isfinite(forecast).all()
+    np.testing.assert_array_equal(forecast[0], 12.0)
+    np.testing.assert_allclose(forecast[1, :, MEDIAN], week(np.arange(LENGTH, LENGTH + HORIZON)))
+
+
+def test_without_any_value_there_is_nothing_to_say_but_zero() -> None:
+    nothing = np.full((2, LENGTH), np.nan)
+    forecast, labels = completed(history(nothing), np.full((2, HORIZON, len(GRID)), np.nan))
+    assert labels == [NOTHING] * 2
+    assert (forecast == 0).all()
+
+
+class Moody(PerSeries):
+    """Fails on some series, in every way that a library may."""
+
+    name = "Moody"
+    longest = {"D": 100}  # noqa: RUF012
+
+    @property
+    def method(self):  # type: ignore[no-untyped-def]
+        return moody
+
+
+def moody(series: OneSeries) -> np.ndarray:
+    level = series.values[-1]
+    answers = {1.0: np.full((HORIZON, len(GRID)), np.nan), 2.0: np.full((HORIZON, len(GRID)), 1e9)}
+    if level == 0.0:
+        raise ZeroDivisionError
+    return answers.get(level, np.full((HORIZON, len(GRID)), level))
+
+
+def test_a_series_on_which_a_method_fails_gets_no_answer_of_it() -> None:
+    levels = np.array([0.0, 1.0, 2.0, 3.0])
+    one = replace(history(FOUR), values=np.tile(levels[:, None], (1, LENGTH)))
+    answer = Moody().forecast(one, threads=1)
+    assert np.isnan(answer[:3]).all()
+    assert (answer[3] == 3.0).all()
+    assert completed(one, answer)[1] == [NAIVE, NAIVE, NAIVE, MODEL]
