@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local.settings import POOL, Settings
+from local.settings import POOL, ROOT, Settings
 
 PROBE_TIMEOUT_S = 5
 
@@ -63,7 +63,11 @@ def parts_of(settings: Settings) -> list[Part]:
             (prefect, "server", "start", "--host", "127.0.0.1", "--port", str(settings.prefect_port)),
             probe=_answers(f"{settings.prefect_url}/api/health"),
             start_s=240,  # the first start creates the database: 12 to 30 s, on a busy machine more
-            environment={"PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false"},
+            environment={
+                "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+                "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "local.event_order",
+                "PYTHONPATH": str(ROOT),
+            },
             address=settings.prefect_url,
         ),
         Part(
