@@ -5,7 +5,6 @@ Two folders: `forecasted-values` has every item, window and step beside what rea
 missing values inside a window was not evaluated there: its metrics are `not defined`.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from forecastd.domains import TIMESTAMP
 from forecastd.jobs.destination import Destination
 from forecastd.jobs.job import Facts, Job
 from forecastd.jobs.training import BACKTESTS_FILE, MODEL_FOLDER
-from forecastd.series.metrics import Metrics, summary, window_metrics
+from forecastd.series.metrics import item_metrics
 
 NOT_DEFINED = "not defined"
 _START, _END = "backtestwindow_start_time", "backtestwindow_end_time"
@@ -69,51 +68,50 @@ def forecasted_values(
 
 
 def accuracy_values(table: pd.DataFrame, keys: list[str], quantiles: list[float]) -> pd.DataFrame:
-    """Give one row per item and window, newest first, then the item's summary; undefined metrics are NaN."""
-    rows = [
-        row for key, item in table.groupby(keys, sort=False) for row in _item_rows(key, item, keys, quantiles)
+    """Give one row per item and window, newest first, then the item's summary; undefined metrics are NaN.
+
+    Args:
+        table: as of `forecasted_values`, with the same items in the same order in every window.
+    """
+    windows = [window for _, window in sorted(table.groupby("window_start"), reverse=True)]
+    steps = [len(window) // len(window[keys].drop_duplicates()) for window in windows]
+    metrics = [_metrics(window, count, quantiles) for window, count in zip(windows, steps, strict=True)]
+    parts = [
+        _named(
+            window, count, keys, "Computed", window["window_start"].iloc[0], window[TIMESTAMP].max()
+        ).assign(**values)
+        for window, count, values in zip(windows, steps, metrics, strict=True)
     ]
-    return pd.DataFrame(rows)
+    first, last = table["window_start"].min(), table[TIMESTAMP].max()
+    means = {name: _mean_of_defined([values[name] for values in metrics]) for name in metrics[0]}
+    parts.append(_named(windows[0], steps[0], keys, "Summary", first, last).assign(**means))
+    return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
 
 
-def _item_rows(
-    key: Any, item: pd.DataFrame, keys: list[str], quantiles: list[float]
-) -> Iterator[dict[str, Any]]:
-    names = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
-    starts = sorted(item["window_start"].unique(), reverse=True)
-    defined = []
-    for start in starts:
-        window = item[item["window_start"] == start]
-        metrics = _metrics(window, quantiles)
-        defined += [metrics] if metrics else []
-        yield {**names, **_window("Computed", start, window[TIMESTAMP].max()), **_columns(metrics, quantiles)}
-    ends = starts[-1], item[TIMESTAMP].max()
-    yield {**names, **_window("Summary", *ends), **_columns(summary(defined) if defined else None, quantiles)}
+def _named(
+    window: pd.DataFrame, steps: int, keys: list[str], kind: str, start: Any, last: Any
+) -> pd.DataFrame:
+    """Name each item of a window; its end is the last step here, not the step after it."""
+    items = window[keys].iloc[::steps].reset_index(drop=True)
+    ends = {_START: start.strftime(_ISO), _END: last.strftime(_ISO)}
+    return items.assign(backtest_window=kind, **ends)
 
 
-def _metrics(window: pd.DataFrame, quantiles: list[float]) -> Metrics | None:
-    """Evaluate one item in one window; None where a value is missing."""
-    actual = window["target_value"].to_numpy()[np.newaxis, :]  # [1, H]
-    if np.isnan(actual).any():
-        return None
-    forecasts = window[[_column(quantile) for quantile in quantiles]].to_numpy()[np.newaxis]  # [1, H, Q]
-    return window_metrics(actual, forecasts, window["mean"].to_numpy()[np.newaxis, :], quantiles)
+def _metrics(window: pd.DataFrame, steps: int, quantiles: list[float]) -> dict[str, np.ndarray]:
+    """Evaluate every item of a window; NaN where a value of its is missing."""
+    shape = len(window) // steps, steps
+    forecasts = (
+        window[[_column(quantile) for quantile in quantiles]].to_numpy().reshape(*shape, len(quantiles))
+    )
+    actual, mean = (window[name].to_numpy().reshape(shape) for name in ("target_value", "mean"))
+    return item_metrics(actual, forecasts, mean, quantiles)
 
 
-def _window(kind: str, start: Any, last: Any) -> dict[str, str]:
-    """Name a window; its end is the last step here, not the step after it."""
-    return {"backtest_window": kind, _START: start.strftime(_ISO), _END: last.strftime(_ISO)}
-
-
-def _columns(metrics: Metrics | None, quantiles: list[float]) -> dict[str, float | None]:
-    names = [*(f"wQL[{quantile:g}]" for quantile in quantiles), *(["Average wQL"] if quantiles else [])]
-    names += ["RMSE", "WAPE", "MAPE", "MASE"]
-    if metrics is None:
-        return dict.fromkeys(names)
-    losses = [metrics.weighted_quantile_loss[quantile] for quantile in quantiles]
-    average = [metrics.average_wql] if quantiles else []
-    values = [*losses, *average, metrics.rmse, metrics.wape, metrics.mape, metrics.mase]
-    return dict(zip(names, values, strict=True))
+def _mean_of_defined(values: list[np.ndarray]) -> np.ndarray:
+    """The mean over the windows in which an item was evaluated; NaN where there is none."""
+    table = np.stack(values)
+    count = (~np.isnan(table)).sum(axis=0)
+    return np.divide(np.nansum(table, axis=0), count, out=np.full(len(count), np.nan), where=count > 0)
 
 
 def _column(quantile: float) -> str:

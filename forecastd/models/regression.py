@@ -33,7 +33,7 @@ PENALTY = {
     "related": 2.0,
 }
 SMOOTHING = (0.03, 0.15, 0.5)  # of the residual
-SERIES_AT_A_TIME = 200  # those with gaps or features need a matrix each
+SERIES_AT_A_TIME = 200  # those with features need a matrix each
 
 
 class Regression(Algorithm):
@@ -129,13 +129,11 @@ def _fitted(history: History, series: np.ndarray) -> np.ndarray:
     weight = 0.5 ** (age / (HALF_LIFE_YEARS * history.frequency.steps_per_year))
     weight = weight if history.frequency.steps_per_year > 3 else np.ones(history.length)
     own = _own_columns(history)
-    complete = ~np.isnan(series).any(axis=1) if own.shape[2] == 0 else np.zeros(history.size, bool)
+    if own.shape[2] == 0:
+        return _solve_by_gaps(columns, penalty, weight, series)
     explained = np.empty((history.size, len(columns)))
-    if complete.any():
-        explained[complete] = _solve_together(columns, penalty, weight, series[complete])
-    rest = np.flatnonzero(~complete)
-    for low in range(0, len(rest), SERIES_AT_A_TIME):
-        rows = rest[low : low + SERIES_AT_A_TIME]
+    for low in range(0, history.size, SERIES_AT_A_TIME):
+        rows = slice(low, low + SERIES_AT_A_TIME)
         explained[rows] = _solve_each(columns, penalty, weight, series[rows], own[rows])
     return explained
 
@@ -153,19 +151,27 @@ def _own_columns(history: History) -> np.ndarray:
     return np.stack(columns, axis=2) if columns else np.zeros(shape)
 
 
-def _solve_together(
+def _solve_by_gaps(
     columns: np.ndarray, penalty: np.ndarray, weight: np.ndarray, series: np.ndarray
 ) -> np.ndarray:
-    past = columns[: len(weight)]
-    weighted = past * weight[:, None]
-    coefficients = np.linalg.solve(past.T @ weighted + np.diag(penalty), weighted.T @ series.T)
-    return (columns @ coefficients).T
+    """The regression's values [N, T + H] of series [N, T]; those with the same gaps are solved together."""
+    explained = np.empty((len(series), len(columns)))
+    gaps, group = np.unique(np.packbits(np.isnan(series), axis=1), axis=0, return_inverse=True)
+    order = np.argsort(group.ravel(), kind="stable")
+    for rows in np.split(order, np.cumsum(np.bincount(group.ravel(), minlength=len(gaps)))[:-1]):
+        known = ~np.isnan(series[rows[0]])
+        past = columns[: len(weight)][known]
+        weighted = past * weight[known, None]
+        values = series[np.ix_(rows, known)]
+        coefficients = np.linalg.solve(past.T @ weighted + np.diag(penalty), weighted.T @ values.T)
+        explained[rows] = (columns @ coefficients).T
+    return explained
 
 
 def _solve_each(
     columns: np.ndarray, penalty: np.ndarray, weight: np.ndarray, series: np.ndarray, own: np.ndarray
 ) -> np.ndarray:
-    """As ``_solve_together``, but each series with the values it has and its own further columns."""
+    """As ``_solve_by_gaps``, but each series with its own further columns."""
     explained = np.empty((len(series), len(columns)))
     penalty = np.concatenate([penalty, np.full(own.shape[2], PENALTY["related"])])
     for row, values in enumerate(series):

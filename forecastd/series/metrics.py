@@ -100,6 +100,43 @@ def window_metrics(
     )
 
 
+def item_metrics(
+    actual: np.ndarray, forecasts: np.ndarray, mean: np.ndarray, quantiles: Sequence[float]
+) -> dict[str, np.ndarray]:
+    """The metrics of each item of a window alone, by name, each [N]; NaN for an item that is not complete.
+
+    Args:
+        actual: [N, H], NaN where missing.
+        forecasts: [N, H, Q].
+        mean: [N, H].
+        quantiles: The Q quantiles of ``forecasts``.
+    """
+    total = np.abs(actual).sum(axis=1)
+    weight = np.where(total > 1e-12, total, 1.0)
+    weight[~complete_items(actual)] = np.nan  # and so is whatever is divided by it
+    values = {
+        f"wQL[{q:g}]": _item_losses(actual, forecasts[:, :, k], q) / weight for k, q in enumerate(quantiles)
+    }
+    if values:
+        values["Average wQL"] = np.mean(list(values.values()), axis=0)
+    error = np.abs(actual - mean)
+    steps = np.abs(np.diff(actual, axis=1))
+    scale = steps.mean(axis=1) if steps.shape[1] else np.zeros(len(actual))
+    share = np.divide(error, np.abs(actual), out=np.zeros_like(error), where=actual != 0)
+    values["RMSE"] = np.sqrt(np.square(error).mean(axis=1))
+    values["WAPE"] = error.sum(axis=1) / weight
+    values["MAPE"] = share.mean(axis=1)
+    values["MASE"] = np.where(scale == 0, 0.0, error.mean(axis=1) / np.where(scale == 0, 1.0, scale))
+    return {name: np.where(np.isnan(weight), np.nan, value) for name, value in values.items()}
+
+
+def _item_losses(actual: np.ndarray, forecast: np.ndarray, quantile: float) -> np.ndarray:
+    """Twice the quantile loss of each item, [N]."""
+    over = np.maximum(forecast - actual, 0.0).sum(axis=1)
+    under = np.maximum(actual - forecast, 0.0).sum(axis=1)
+    return 2.0 * (quantile * under + (1.0 - quantile) * over)
+
+
 def summary(windows: Sequence[Metrics]) -> Metrics:
     """The plain mean of each metric over windows, the RMSE included.
 

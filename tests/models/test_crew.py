@@ -1,8 +1,11 @@
 """Who does the work changes nothing about the answer, and the work ends when it has to."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +18,7 @@ from forecastd.models.training import TrainingRequest, train
 from forecastd.series.frequency import Frequency
 from forecastd.series.panel import Panel, build_panel
 
+ROOT = Path(__file__).parents[2]
 HORIZON = 4
 REQUEST = TrainingRequest(
     method="AutoPredictor",
@@ -116,6 +120,26 @@ def test_stopping_does_not_wait_for_tasks_that_run() -> None:
     with pytest.raises(JobStopped):
         list(Processes(2).each(0, [Task(sleep), Task(sleep)], stop))
     assert time.monotonic() - began < 30
+
+
+def test_processes_end_with_the_one_that_started_them() -> None:
+    program = (
+        "import os, time\n"
+        "from forecastd.models.crew import Processes, Task\n"
+        "def rest(subject):\n"
+        "    os.write(1, b'%d\\n' % os.getpid())\n"
+        "    time.sleep(600)\n"
+        "list(Processes(2).each(0, [Task(rest), Task(rest)]))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    children = [int(parent.stdout.readline()) for _ in range(2)]
+    parent.kill()
+    parent.wait()
+    give_up_at = time.monotonic() + 30
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < give_up_at, "a process outlived its parent"
+        time.sleep(0.02)
 
 
 def test_one_core_needs_no_processes() -> None:

@@ -4,6 +4,7 @@ import pytest
 from forecastd.series.metrics import (
     Metrics,
     chosen_metric,
+    item_metrics,
     mape,
     mase,
     summary,
@@ -71,3 +72,23 @@ def test_a_metric_is_found_by_amazons_name() -> None:
     metrics = Metrics({}, None, 0.2, 3.0, 1.0, 0.5)
     assert chosen_metric(metrics, "RMSE") == 3.0
     assert chosen_metric(metrics, "AverageWeightedQuantileLoss") == 0.2
+
+
+@pytest.mark.parametrize("quantiles", [(0.1, 0.5), ()])
+def test_the_metrics_of_each_item_are_those_of_a_window_with_this_item_alone(
+    quantiles: tuple[float, ...],
+) -> None:
+    random = np.random.default_rng(8)
+    actual = random.poisson(2, (6, 3)).astype(float)
+    actual[1], actual[2, 0] = 0.0, np.nan
+    forecasts, mean = random.random((6, 3, len(quantiles))), random.random((6, 3))
+    together = item_metrics(actual, forecasts, mean, quantiles)
+    assert all(np.isnan(values[2]) for values in together.values())
+    for row in (0, 1, 3, 4, 5):
+        alone = window_metrics(actual[[row]], forecasts[[row]], mean[[row]], quantiles)
+        losses = {f"wQL[{q:g}]": loss for q, loss in alone.weighted_quantile_loss.items()}
+        average = {"Average wQL": alone.average_wql} if quantiles else {}
+        rest = {"RMSE": alone.rmse, "WAPE": alone.wape, "MAPE": alone.mape, "MASE": alone.mase}
+        assert {name: values[row] for name, values in together.items()} == pytest.approx(
+            losses | average | rest
+        )
