@@ -39,7 +39,7 @@ def main() -> None:
         service.put(WALK.path, path)
         service.warm_up()
         for pair in range(1, given.pairs + 1):
-            costs = service.walk(WALK)
+            costs = list(service.walk(WALK))
             for cost in costs:
                 _print(pair, cost.stage, cost)
             served, direct = total(costs), measure_direct(path)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,17 +44,21 @@ def main() -> None:
             )
 
 
-def measure(size: int, weeks: int, workers: int) -> list[Cost]:
-    """The stages of one walk, and their total, on a server of its own."""
+def measure(size: int, weeks: int, workers: int) -> Iterator[Cost]:
+    """The stages of one walk on a server of its own, their total, and two queries."""
     with Service(workers) as service, tempfile.TemporaryDirectory() as folder:
         for low in range(0, size, SERIES_PER_FILE):
             path = Path(folder) / "part.csv"
             write(path, range(low, min(low + SERIES_PER_FILE, size)), weeks)
             service.put(f"data/part-{low:07}.csv", path)
         service.warm_up()
-        costs = service.walk(Walk("data/", SCHEMA, "W", "yyyy-MM-dd", HORIZON))
-        first, again = (service.ask({"item_id": f"item_{number:06}"}) for number in (0, size - 1))
-    return [*costs, total(costs), replace(first, stage="1st query"), replace(again, stage="2nd query")]
+        costs = []
+        for cost in service.walk(Walk("data/", SCHEMA, "W", "yyyy-MM-dd", HORIZON)):
+            costs.append(cost)
+            yield cost
+        yield total(costs)
+        for stage, number in (("1st query", 0), ("2nd query", size - 1)):
+            yield replace(service.ask({"item_id": f"item_{number:06}"}), stage=stage)
 
 
 def total(costs: list[Cost]) -> Cost:

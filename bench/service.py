@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,17 +66,23 @@ class Service:
     def __init__(self, workers: int = 2, variables: Mapping[str, str] | None = None) -> None:
         self._workers = workers
         self._variables = {"FORECASTD_ENFORCE_QUOTAS": "no", **(variables or {})}
+        self._processes: list[subprocess.Popen[str]] = []  # S3, then the server
         self.arns: dict[str, str] = {}  # of the newest walk, by stage
         self._folder = tempfile.TemporaryDirectory(prefix="forecastd-bench-")
 
     def __enter__(self) -> Service:
-        self._s3 = _start([sys.executable, "-c", _S3_SERVER], {})
-        s3_url = self._s3.stdout.readline().strip()  # type: ignore[union-attr]
+        try:
+            return self._started()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _started(self) -> Service:
+        s3_url = self._start([sys.executable, "-c", _S3_SERVER], {})
         command = [sys.executable, "-m", "forecastd", "--log-level", "warning", "serve", "--port", "0"]
         command += ["--workers", str(self._workers), "--data-dir", self._folder.name]
-        self._server = _start(command, {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": s3_url, **self._variables})
-        line = self._server.stdout.readline()  # type: ignore[union-attr]
-        url = f"http://127.0.0.1:{line.strip().rpartition(':')[2]}"
+        line = self._start(command, {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": s3_url, **self._variables})
+        url = f"http://127.0.0.1:{line.rpartition(':')[2]}"
         session = boto3.Session("local", "local", region_name="us-east-1")
         self.s3 = session.client("s3", endpoint_url=s3_url)
         self.forecast = session.client("forecast", endpoint_url=url)
@@ -85,10 +91,33 @@ class Service:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for process in (self._server, self._s3):
+        for process in reversed(self._processes):
             process.terminate()
             process.wait()
         self._folder.cleanup()
+
+    def _start(self, command: list[str], variables: Mapping[str, str]) -> str:
+        """Start a process, and give the first line that it prints."""
+        environment = {**os.environ, "AWS_EC2_METADATA_DISABLED": "true", **variables}
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._processes.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline().strip()
+        if not line:
+            raise RuntimeError(f"{' '.join(command[:4])} did not start")
+        return line
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server, below which its workers are."""
+        return self._processes[-1].pid
 
     def put(self, key: str, path: Path) -> None:
         """Upload a file."""
@@ -97,23 +126,21 @@ class Service:
     def warm_up(self, seconds: float = 60.0) -> None:
         """Wait until idle workers have loaded their libraries: until they stop using the processor."""
         before, give_up_at = -1.0, time.monotonic() + seconds
-        while (now := _cpu_s(self._server.pid)) > before + 0.02 and time.monotonic() < give_up_at:
+        while (now := _cpu_s(self.pid)) > before + 0.02 and time.monotonic() < give_up_at:
             before = now
             time.sleep(1.5)
 
-    def walk(self, walk: Walk) -> list[Cost]:
-        """Import, train, forecast and export, one after the other."""
-        group = self._group(walk)
-        costs, arn = [], ""
+    def walk(self, walk: Walk) -> Iterator[Cost]:
+        """Import, train, forecast and export, one after the other, and tell what each took."""
+        group, arn = self._group(walk), ""
         for stage, create, describe, argument in self._stages(walk, group):
             cost, arn = self._timed(stage, create, describe, argument, arn)
             self.arns[stage] = arn
-            costs.append(cost)
-        return costs
+            yield cost
 
     def ask(self, filters: Mapping[str, str]) -> Cost:
         """Query one series of the newest forecast."""
-        with Meter(self._server.pid) as meter:
+        with Meter(self.pid) as meter:
             self.query.query_forecast(ForecastArn=self.arns["forecast"], Filters=dict(filters))
         return Cost("query", meter.wall_s, meter.cpu_s, meter.peak_mib)
 
@@ -180,7 +207,7 @@ class Service:
     def _timed(
         self, stage: str, create: Callable[[str], Any], describe: Any, argument: str, before: str
     ) -> tuple[Cost, str]:
-        with Meter(self._server.pid) as meter:
+        with Meter(self.pid) as meter:
             arn = create(before)[argument]
             while (answer := describe(**{argument: arn}))["Status"] not in FINAL:
                 time.sleep(LOOK_EVERY_S)
@@ -257,10 +284,3 @@ server.start()
 print("http://%s:%d" % server.get_host_and_port(), flush=True)
 signal.pause()
 """
-
-
-def _start(command: list[str], variables: Mapping[str, str]) -> subprocess.Popen[str]:
-    environment = {**os.environ, "AWS_EC2_METADATA_DISABLED": "true", **variables}
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
