@@ -147,11 +147,16 @@ def put_metrics(cloudwatch: Any, namespace: str, workload: Workload, accuracy: A
     Returns:
         The number of data points.
     """
-    data = [datum for window, number in _numbered(accuracy) for datum in _data(workload, window, number)]
+    data = [one for window, number in _numbered(accuracy) for one in _data(workload, window, number)]
+    put_data(cloudwatch, namespace, data)
+    return len(data)
+
+
+def put_data(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:
+    """Sends data points, as `datum` makes them, in requests of the size that CloudWatch takes."""
     for batch in _batches(data):
         with translated(f"writing metrics to CloudWatch namespace {namespace}"):
             cloudwatch.put_metric_data(Namespace=namespace, MetricData=batch)
-    return len(data)
 
 
 def _numbered(accuracy: Accuracy) -> Iterator[tuple[Window, str]]:
@@ -168,12 +173,13 @@ def _numbered(accuracy: Accuracy) -> Iterator[tuple[Window, str]]:
 def _data(workload: Workload, window: Window, number: str) -> Iterator[dict[str, Any]]:
     own = {"Workload": workload.label, "Algorithm": window.algorithm, "Window": number}
     for name, value in window.metrics.items():
-        yield _datum(name, value, own)
+        yield datum(name, value, own)
     for quantile, loss in window.quantile_losses.items():
-        yield _datum("WeightedQuantileLoss", loss, {**own, "Quantile": quantile})
+        yield datum("WeightedQuantileLoss", loss, {**own, "Quantile": quantile})
 
 
-def _datum(name: str, value: float, dimensions: Mapping[str, str]) -> dict[str, Any]:
+def datum(name: str, value: float, dimensions: Mapping[str, str]) -> dict[str, Any]:
+    """A data point of CloudWatch."""
     pairs = [{"Name": key, "Value": text} for key, text in dimensions.items()]
     return {"MetricName": name, "Dimensions": pairs, "Value": value, "Unit": "None"}
 

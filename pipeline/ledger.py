@@ -1,7 +1,7 @@
 """The ledger: every published forecast beside what came, and beside what a seasonal naive forecast had said.
 
     ledger/<run>/scores.parquet   a row per item, step and type whose actual value is known
-    ledger/<run>/score.json       the same in a few numbers
+    runs/<run>/outcome.json       the same in a few numbers
 
 A run's rows follow from its forecast in the archive and from the history as it is now, and from nothing
 else: scoring it again gives the same bytes, more rows when more has come, and other numbers where a value of
@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from pipeline import publish, recent, storage, timestamps
+from pipeline import accuracy, publish, recent, storage, timestamps
 from pipeline.errors import Missing, NotWhole, translated
 from pipeline.forecastfile import Block, Layout, blocks
 from pipeline.frequency import Frequency
@@ -33,7 +33,8 @@ from pipeline.recent import Recent, joined, shifted, steps_ahead, steps_back
 from pipeline.workload import Workload
 
 FOLDER = "ledger/"
-SCORES, SCORE = "scores.parquet", "score.json"
+SCORES = "scores.parquet"
+LIVE = "LIVE"
 DIGEST = "sha256"  # of the content, kept with the object: what has not changed is not written
 
 # Steps after which a rhythm comes again, for a step of one unit.
@@ -54,11 +55,23 @@ class Score:
     bias: float | None  # Σ (forecast − actual) / Σ |actual|
     losses: dict[str, float]  # wQL by label
     coverage: dict[str, float]  # share of actual values at or below, by label
+    history: str  # digest of the values that it was scored with
 
-    @property
-    def mean_loss(self) -> float | None:
-        """The mean wQL over the quantiles."""
-        return sum(self.losses.values()) / len(self.losses) if self.losses else None
+    def row(self) -> dict[str, Any]:
+        """For people: one row of a table."""
+        numbers = {"WAPE": self.wape, "seasonal naive WAPE": self.naive_wape, "bias": self.bias}
+        numbers |= {f"wQL {label}": loss for label, loss in self.losses.items()}
+        shown = {name: "" if number is None else f"{number:.4f}" for name, number in numbers.items()}
+        shares = {f"at or below {label}": f"{share:.0%}" for label, share in self.coverage.items()}
+        period = f"{self.first} … {self.last}"
+        return {
+            "run": self.run,
+            "period": period,
+            "steps": self.steps,
+            "points": self.points,
+            **shown,
+            **shares,
+        }
 
 
 def season(frequency: Frequency) -> int:
@@ -74,6 +87,8 @@ def keep(
     Args:
         history: the keys of the target's files, as they are imported.
         runs: which forecasts; None for all.
+
+    A forecast that was scored with the same values before is not read again.
 
     Returns:
         The scores of the forecasts that have begun, oldest first. A forecast of other columns or another
@@ -95,11 +110,18 @@ def keep(
 
 def kept(s3: Any, workload: Workload) -> list[Score]:
     """The scores in the ledger, oldest forecast first."""
-    found = [
-        storage.read_json(s3, workload, f"{FOLDER}{run}/{SCORE}")
-        for run in storage.folders(s3, workload, FOLDER)
-    ]
+    found = [storage.read_json(s3, workload, _outcome(run)) for run in storage.folders(s3, workload, FOLDER)]
     return sorted((Score(**one) for one in found if one), key=lambda one: (one.last, one.run))
+
+
+def put_metrics(cloudwatch: Any, namespace: str, workload: Workload, score: Score) -> None:
+    """Sends a score to CloudWatch, beside those of the backtests: dimension Window is LIVE."""
+    own = {"Workload": workload.label, "Window": LIVE}
+    plain = {"WAPE": score.wape, "SeasonalNaiveWAPE": score.naive_wape, "Bias": score.bias}
+    data = [accuracy.datum(name, value, own) for name, value in plain.items() if value is not None]
+    for name, by_label in (("WeightedQuantileLoss", score.losses), ("Coverage", score.coverage)):
+        data += [accuracy.datum(name, value, {**own, "Quantile": one}) for one, value in by_label.items()]
+    accuracy.put_data(cloudwatch, namespace, data)
 
 
 @dataclass(frozen=True)
@@ -172,7 +194,7 @@ class _Sums:
             self.loss[label] += float(2 * np.maximum(over, under).sum())
             self.below[label] += int((actual <= forecast).sum())
 
-    def score(self, manifest: Manifest) -> Score:
+    def score(self, manifest: Manifest, history: str) -> Score:
         quantiles = [label for label in self.types if quantile(label) is not None]
         return Score(
             run=manifest.run,
@@ -185,6 +207,7 @@ class _Sums:
             bias=_share(self.bias, self.size),
             losses={label: self.loss[label] / self.size for label in quantiles if self.size},
             coverage={label: self.below[label] / self.points for label in quantiles if self.points},
+            history=history,
         )
 
 
@@ -210,6 +233,10 @@ def _keep_one(
     actual, naive = values[:, before:], _naive(values, before, ahead)
     if not np.isfinite(actual).any():
         return None
+    history = _digest(window.history.items, np.hstack([actual, naive]))
+    before_this = storage.read_json(s3, workload, _outcome(manifest.run))
+    if before_this is not None and before_this.get("history") == history:
+        return Score(**before_this)
     sums = _Sums(manifest.types)
     layout = _layout(params, manifest)
     with tempfile.TemporaryDirectory() as folder:
@@ -222,10 +249,19 @@ def _keep_one(
         except NotWhole:  # other dimensions than today's
             return None
         _put(s3, workload, f"{FOLDER}{manifest.run}/{SCORES}", file.read_bytes())
-    score = sums.score(manifest)
+    score = sums.score(manifest, history)
     body = json.dumps(asdict(score), indent=2, sort_keys=True).encode() + b"\n"
-    _put(s3, workload, f"{FOLDER}{manifest.run}/{SCORE}", body)
+    _put(s3, workload, _outcome(manifest.run), body)
     return score
+
+
+def _digest(items: pd.Index, values: np.ndarray) -> str:
+    """The identity of the items' values, whatever the order of the items."""
+    known = np.isfinite(values).any(axis=1)
+    order = np.argsort(items[known].to_numpy(dtype=str))
+    hashed = hashlib.sha256("\n".join(items[known][order]).encode())
+    hashed.update(np.ascontiguousarray(values[known][order]).tobytes())
+    return hashed.hexdigest()
 
 
 def _naive(values: np.ndarray, before: int, ahead: int) -> np.ndarray:
@@ -295,6 +331,10 @@ def _rows(block: Block, actual: np.ndarray, naive: np.ndarray, layout: Layout) -
         ],
     ]
     return pa.Table.from_arrays(columns, schema=_schema(layout))
+
+
+def _outcome(run: str) -> str:
+    return f"runs/{run}/outcome.json"
 
 
 def _put(s3: Any, workload: Workload, rel: str, body: bytes) -> None:

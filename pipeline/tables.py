@@ -10,7 +10,7 @@ Tables are created and updated, never dropped, so that a query in progress keeps
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.errors import code_of, translated
+from pipeline import catalogue
 from pipeline.form import PARQUET, InputForm
 from pipeline.params import Attribute, DatasetSpec, Params
 from pipeline.publish import Manifest
@@ -67,7 +67,7 @@ def register(
     Returns:
         The names of the tables, `database.table`.
     """
-    _ensure_database(glue, database)
+    catalogue.ensure_database(glue, database)
     forecast = _forecast_columns(params, form)
     current = _current(workload, forecast, manifest)
     train = _table(
@@ -88,8 +88,8 @@ def register(
     )
     history["PartitionKeys"] = [{"Name": "run", "Type": "string"}]
     for table in (train, current, history):
-        _put_table(glue, database, table)
-    _put_partition(glue, database, history, manifest.run)
+        catalogue.put_table(glue, database, table)
+    catalogue.put_partition(glue, database, history, manifest.run)
     return [f"{database}.{table['Name']}" for table in (train, current, history)]
 
 
@@ -104,9 +104,9 @@ def point(
     Returns:
         The name of the table, `database.table`.
     """
-    _ensure_database(glue, database)
+    catalogue.ensure_database(glue, database)
     current = _current(workload, _forecast_columns(params, form), manifest)
-    _put_table(glue, database, current)
+    catalogue.put_table(glue, database, current)
     return [f"{database}.{current['Name']}"]
 
 
@@ -115,43 +115,6 @@ def _current(workload: Workload, columns: list[Column], manifest: Manifest) -> d
     description = f"Current forecast of {workload.label}, run {manifest.run}."
     name, has_header = f"{workload.slug}_forecast", manifest.has_header
     return _table(name, manifest.location, columns, False, has_header, description)
-
-
-def _ensure_database(glue: Any, database: str) -> None:
-    with translated(f"creating Glue database {database}"):
-        try:
-            glue.get_database(Name=database)
-        except glue.exceptions.EntityNotFoundException:
-            _create(glue.create_database, DatabaseInput={"Name": database})
-
-
-def _create(call: Any, **request: Any) -> bool:
-    """Whether the thing was made; False if somebody else has made it meanwhile."""
-    try:
-        call(**request)
-    except Exception as error:
-        if code_of(error) != "AlreadyExistsException":
-            raise
-        return False
-    return True
-
-
-def _put_table(glue: Any, database: str, table: dict[str, Any]) -> None:
-    with translated(f"writing Glue table {database}.{table['Name']}"):
-        try:
-            glue.update_table(DatabaseName=database, TableInput=table)
-        except glue.exceptions.EntityNotFoundException:
-            if not _create(glue.create_table, DatabaseName=database, TableInput=table):
-                glue.update_table(DatabaseName=database, TableInput=table)
-
-
-def _put_partition(glue: Any, database: str, table: dict[str, Any], run: str) -> None:
-    place = {**table["StorageDescriptor"], "Location": f"{table['StorageDescriptor']['Location']}{run}/"}
-    partition = {"Values": [run], "StorageDescriptor": place, "Parameters": table["Parameters"]}
-    own = {"DatabaseName": database, "TableName": table["Name"]}
-    with translated(f"writing partition {run} of Glue table {database}.{table['Name']}"):
-        if not _create(glue.create_partition, **own, PartitionInput=partition):
-            glue.update_partition(**own, PartitionValueList=[run], PartitionInput=partition)
 
 
 def _table(

@@ -126,8 +126,8 @@ def test_scoring_again_gives_the_same_bytes_and_writes_nothing(
     assert keep() == keep(runs=["one"])
     assert snapshot() == before
     assert {run: _written(s3, workload, run) for run in ("one",)} == stamps
-    for name in ("scores.parquet", "score.json"):
-        s3.delete_object(Bucket=workload.bucket, Key=workload.key(f"ledger/one/{name}"))
+    for name in ("ledger/one/scores.parquet", "runs/one/outcome.json"):
+        s3.delete_object(Bucket=workload.bucket, Key=workload.key(name))
     keep()
     assert snapshot() == before
 
@@ -143,8 +143,8 @@ def test_a_late_correction_changes_the_forecasts_of_that_time_and_no_other(uploa
     upload(57, {("a", 52): 99.0})
     keep()
     after = snapshot()
-    changed = {key for key in after if after[key] != before.get(key) and "ledger" in key}
-    assert changed == {"shop/ledger/two/scores.parquet", "shop/ledger/two/score.json"}
+    changed = {key for key in after if after[key] != before.get(key) and "train" not in key}
+    assert changed == {"shop/ledger/two/scores.parquet", "shop/runs/two/outcome.json"}
     assert rows_of(snapshot, "two").query("item_id == 'a' and step == 2")["actual"].tolist() == [99.0] * 3
 
 

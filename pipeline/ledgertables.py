@@ -1,0 +1,93 @@
+"""The ledger in the Glue catalogue: its rows as a table, and how the forecasts turned out as views.
+
+<workload>_ledger            ledger/run=…   a row per run, item, step and type whose actual value is known
+<workload>_outcome           by run and type: WAPE, wQL, bias, coverage, beside the seasonal naive forecast
+<workload>_outcome_by_item   the same by item
+<workload>_outcome_by_step   the same by step of the horizon
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pipeline import catalogue
+from pipeline.ledger import FOLDER
+from pipeline.params import Params
+from pipeline.tables import PARQUET_STORAGE
+from pipeline.workload import Workload
+
+# Σ |actual| that is zero leaves a share undefined.
+SIZE = "nullif(sum(abs(actual)), 0e0)"
+MEASURES = {
+    "points": ("count(*)", "bigint"),
+    "wape": (f"sum(abs(actual - forecast)) / {SIZE}", "double"),
+    "naive_wape": (
+        "sum(abs(actual - naive)) / nullif(sum(CASE WHEN naive IS NOT NULL THEN abs(actual) END), 0e0)",
+        "double",
+    ),
+    "wql": (
+        "2e0 * sum(greatest(quantile * (actual - forecast), (1e0 - quantile) * (forecast - actual))) / "
+        + SIZE,
+        "double",
+    ),
+    "bias": (f"sum(forecast - actual) / {SIZE}", "double"),
+    "coverage": ("avg(CASE WHEN actual <= forecast THEN 1e0 ELSE 0e0 END)", "double"),
+    "first": ("min(timestamp)", "varchar"),
+    "last": ("max(timestamp)", "varchar"),
+}
+
+
+def register(glue: Any, database: str, workload: Workload, params: Params, runs: Iterable[str]) -> list[str]:
+    """Brings the ledger's table, its views and the partitions of these runs up to date.
+
+    Returns:
+        The names of table and views, `database.name`.
+    """
+    catalogue.ensure_database(glue, database)
+    ledger = _ledger(workload, params)
+    catalogue.put_table(glue, database, ledger)
+    for run in runs:
+        catalogue.put_partition(glue, database, ledger, run)
+    views = list(_views(workload, params, database, ledger["Name"]))
+    for one in views:
+        catalogue.put_table(glue, database, one)
+    return [f"{database}.{one['Name']}" for one in (ledger, *views)]
+
+
+def _keys(params: Params) -> list[str]:
+    return [name.lower() for name in (params.target.item_key, *params.dimensions)]
+
+
+def _ledger(workload: Workload, params: Params) -> dict[str, Any]:
+    columns = [(name, "string") for name in (*_keys(params), "timestamp")]
+    columns += [("step", "int"), ("type", "string")]
+    columns += [(name, "double") for name in ("quantile", "forecast", "actual", "naive")]
+    return {
+        "Name": f"{workload.slug}_ledger",
+        "Description": f"Every forecast of {workload.label} beside what came.",
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {"classification": "parquet", "EXTERNAL": "TRUE"},
+        "PartitionKeys": [{"Name": "run", "Type": "string"}],
+        "StorageDescriptor": {
+            "Columns": [{"Name": name, "Type": kind} for name, kind in columns],
+            "Location": workload.uri(FOLDER),
+            **PARQUET_STORAGE,
+        },
+    }
+
+
+def _views(workload: Workload, params: Params, database: str, ledger: str) -> Iterable[dict[str, Any]]:
+    by_item = dict.fromkeys(_keys(params), "varchar")
+    groups: tuple[tuple[str, dict[str, str]], ...] = (
+        ("", {}),
+        ("_by_item", by_item),
+        ("_by_step", {"step": "integer"}),
+    )
+    for ending, own in groups:
+        by = {"run": "varchar", "type": "varchar", **own}
+        measures = ", ".join(f"{formula} AS {name}" for name, (formula, _) in MEASURES.items())
+        groups_by = ", ".join(f'"{name}"' for name in by)  # a dimension may be called `order`
+        sql = f'SELECT {groups_by}, {measures} FROM "{database}"."{ledger}" GROUP BY {groups_by}'
+        columns = {**by, **{name: kind for name, (_, kind) in MEASURES.items()}}
+        name = f"{workload.slug}_outcome{ending}"
+        words = f"How the forecasts of {workload.label} turned out{ending.replace('_', ' ')}."
+        yield catalogue.view(name, database, sql, columns, words)
