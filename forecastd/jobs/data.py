@@ -31,7 +31,7 @@ def load_panel(job: Job, plan: dict[str, Any], imports: dict[str, str]) -> Panel
     item_key, target, dimensions = plan["item_key"], plan["target"], plan["dimensions"]
     _check_rows(job, imports)
     return build_panel(
-        _read(job, imports[TARGET], [item_key, *dimensions, TIMESTAMP, target]),
+        _read_target(job, imports[TARGET], [item_key, *dimensions], [TIMESTAMP, target]),
         item_key=item_key,
         target_name=target,
         timestamp=TIMESTAMP,
@@ -60,6 +60,12 @@ def _check_rows(job: Job, imports: dict[str, str]) -> None:
             f"{job.settings.memory_bytes / _GIB:.1f}: import a shorter history or a coarser frequency, or "
             "give the server more memory (FORECASTD_MEMORY_GIB says how much a job may use)."
         )
+
+
+def _read_target(job: Job, import_arn: str, keys: list[str], values: list[str]) -> pd.DataFrame:
+    """Read the target with its keys as categories: each text is in memory once, whatever the rows."""
+    path = job.parent_folder(import_arn) / DATA_FILE
+    return pq.read_table(path, columns=[*keys, *values], read_dictionary=keys).to_pandas()
 
 
 def _read(job: Job, import_arn: str, columns: list[str] | None = None) -> pd.DataFrame:

@@ -187,12 +187,14 @@ def _number_series(rows: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, pd
     for codes, levels in coded:
         combined = combined * (len(levels) + 1) + codes + 1
         width *= len(levels) + 1
-    unique, first_row, series = np.unique(combined, return_index=True, return_inverse=True)
+    series, unique = pd.factorize(combined)
+    first_row = np.zeros(len(unique), np.int64)
+    first_row[series[::-1]] = np.arange(len(series) - 1, -1, -1)  # the earliest is written last and stays
     keys = rows[names].iloc[first_row].apply(_text).reset_index(drop=True)
     order = keys.sort_values(names, kind="stable").index.to_numpy()
     rank = np.empty(len(unique), np.int64)
     rank[order] = np.arange(len(unique))
-    return rank[series.ravel()], keys.iloc[order].reset_index(drop=True)
+    return rank[series], keys.iloc[order].reset_index(drop=True)
 
 
 def _aggregate(
