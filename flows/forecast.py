@@ -4,11 +4,11 @@
                                                                                     │ unless imported
     Measure-Accuracy ◀── Create-Predictor ◀────────────────────────── Import-Data ×1…3
         │                  unless one is used again
-        └─▶ Create-Forecast ─▶ Export-Forecast ─▶ Check-Forecast ─▶ Update-Resources ─▶ Notify
-                                                                                          │
-                                                                                    Strategy-Choice
-                                                                                    │ PerformDelete
-                                        Delete-ImportJob ◀── Delete-Predictor ◀── Delete-Forecast
+        └─▶ Create-Forecast ─▶ Export-Forecast ─▶ Check-Forecast ─▶ Update-Resources
+                                                                            │
+                                 Strategy-Choice ◀── Notify ◀── Apply-Retention
+                                        │ PerformDelete
+                                        └─▶ Delete-Forecast ─▶ Delete-Predictor ─▶ Delete-ImportJob
 
 Every step asks first what exists, so a run that failed, crashed or was cancelled goes on where it stopped
 when it is run again. A run is known by the fingerprint of its content: the same content is not forecast
@@ -29,6 +29,7 @@ from flows.subject import label_of, workload_of
 from flows.turn import turn
 from pipeline.errors import InputChanged, PipelineError
 from pipeline.workload import Workload
+from tasks.apply_retention import apply_retention
 from tasks.check_forecast import check_forecast
 from tasks.check_input import Checked, check_input
 from tasks.choose_predictor import choose_predictor
@@ -140,6 +141,7 @@ def _forecast(job: Job, checked: Checked) -> State[Any]:
     exported = export_forecast(job, forecast)
     check_forecast(job, checked.form, exported)
     published = update_resources(job, checked.form)
+    apply_retention(job)
     notify(job, published, accuracy)
     _clean_up(job)
     return Completed(message=f"Published {published.words()}. {accuracy.words()} {choice.words()}")
@@ -148,13 +150,15 @@ def _forecast(job: Job, checked: Checked) -> State[Any]:
 def _publish_again(stock: Stock) -> State[Any]:
     """This content was forecast before and another forecast has replaced it since."""
     published = republish(stock.job, stock.form)
+    apply_retention(stock.job)
     notify(stock.job, published, stock.accuracy)
     _clean_up(stock.job)
     return Completed(message=f"Already forecast; published again from history: {published.words()}.")
 
 
 def _already_done(stock: Stock) -> State[Any]:
-    """Nothing to do, unless the run that did it was killed while it was cleaning up."""
+    """Nothing to do, unless the run that did it was killed while it was cleaning up, or more is to go now."""
+    apply_retention(stock.job)
     _clean_up(stock.job)
     return Completed(message=f"Already forecast: run {stock.job.run} of the same content is published.")
 

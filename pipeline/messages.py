@@ -63,6 +63,7 @@ def success(
         *_places(workload, manifest, tables),
         "",
         _kept(deleted),
+        *([record.retention] if record and record.retention else []),
         *[f"Note: {warning}" for warning in (*_lost(manifest, record), *warnings)],
         *_link(run_link),
     ]

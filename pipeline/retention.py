@@ -4,6 +4,7 @@ A run owns the resources whose names are derived from its record: nothing else i
 its name looks like. The published run, the one before it and the present one keep everything. A predictor
 that a kept run used, or the next one may use, stays; so does the import that a dataset's content is from.
 
+    runs/<run>/input/          the copies that a failed run imported from
     runs/<run>/manifest.json   the record, the last thing of a run that is removed
     runs/<run>/cleared         newer than the record: its resources are gone, nobody has to ask again
 """
@@ -106,7 +107,7 @@ def leftovers(records: Sequence[Record], safe: Collection[str]) -> tuple[str, ..
 
 def apply(owner: Owner, policy: Retention, **pauses: Any) -> Swept:
     """Removes what the policy does not keep; a repetition goes on where this one stopped."""
-    if policy.runs is None and policy.history is None:
+    if not policy.limits_anything:
         return Swept()
     known = _records(owner, with_cleared=policy.history is not None)
     present = {
@@ -191,6 +192,7 @@ def _clear(
                     left[run].discard(arn)
     whole = {run for run, arns in left.items() if not arns}
     for run in whole:
+        storage.remove(owner.s3, owner.workload, f"runs/{run}/input/")
         storage.write_json(owner.s3, owner.workload, f"runs/{run}/{CLEARED}", {"run": run})
     return whole
 

@@ -1,10 +1,11 @@
 """Export-Forecast: the forecast is written to the run's folder, as the service writes it."""
 
 from pipeline.resources import describe, start_export
-from pipeline.waiting import patiently, wait_until_active
+from pipeline.waiting import wait_until_active
 from tasks.exhibit import ProgressBar
 from tasks.job import Job
 from tasks.milestone import reached
+from tasks.room import created
 from tasks.step import step
 
 
@@ -13,7 +14,8 @@ def export_forecast(job: Job, forecast_arn: str) -> str:
     """The prefix inside the workload under which the exported files lie."""
     prefix = f"runs/{job.run}/export/"
     bar = ProgressBar(f"Export {job.names.export_job}")
-    arn = patiently(
+    arn = created(
+        job,
         lambda: start_export(
             job.forecast, job.place.role_arn, job.names, forecast_arn, job.workload.uri(prefix)
         ),

@@ -1,10 +1,11 @@
 """Import-Data: the checked files become the content of a dataset."""
 
 from pipeline.resources import describe, start_import
-from pipeline.waiting import patiently, wait_until_active
+from pipeline.waiting import wait_until_active
 from tasks.check_input import Checked
 from tasks.exhibit import ProgressBar
 from tasks.job import Job
+from tasks.room import created
 from tasks.step import step
 
 
@@ -13,7 +14,8 @@ def import_data(job: Job, checked: Checked, dataset_type: str, dataset_arn: str)
     """The ARN of an import job that has ended well."""
     role = job.params.spec(dataset_type).role
     bar = ProgressBar(f"Import of {role}/")
-    arn = patiently(
+    arn = created(
+        job,
         lambda: start_import(
             *job.own, dataset_type, dataset_arn, checked.paths[role], checked.form.format(role)
         ),

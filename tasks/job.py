@@ -8,6 +8,7 @@ from blocks.installation import Installation
 from pipeline.inputs import Inputs
 from pipeline.names import Names
 from pipeline.params import Params
+from pipeline.retention import Owner
 from pipeline.workload import Workload
 
 
@@ -38,3 +39,8 @@ class Job:
     def own(self) -> tuple[Any, str, Names, Params]:
         """What creating and finding a resource of this run takes: client, role, names, params."""
         return self.forecast, self.place.role_arn, self.names, self.params
+
+    @property
+    def owner(self) -> Owner:
+        """On whose behalf the resources of earlier runs are removed."""
+        return Owner(self.s3, self.forecast, self.place.role_arn, self.workload, self.run)

@@ -15,3 +15,8 @@ class Retention:
     history: int | None = whole(None, least=2, off=True)
     # The longest wait for a quota that is used up, in hours; then the run fails.
     most_quota_wait_hours: float = number(6.0, least=0, most=240)
+
+    @property
+    def limits_anything(self) -> bool:
+        """Whether anything is ever removed because of its age."""
+        return self.runs is not None or self.history is not None
