@@ -25,6 +25,7 @@ from forecastd.series.windows import Window
 
 SELECTION_POINTS = 2000  # series × steps that a selection should rest on
 MOST_SELECTION_WINDOWS = 6
+CHEAP_POINTS = 200_000  # series × steps, up to which a second window is worth its time
 YEARS_BEFORE = 1.9  # years of history before a window that lies a year back
 LARGEST_SHARE = 3  # selection may take a third of the history
 
@@ -47,7 +48,9 @@ def yearly_windows(panel: Panel, horizon: int, evaluated: list[Window]) -> list[
 def selection_windows(panel: Panel, horizon: int, evaluated: list[Window]) -> list[Window]:
     """Windows before the evaluated ones, newest first: few for many series, more for few."""
     oldest = min(window.start for window in evaluated)
-    wanted = int(np.clip(-(-SELECTION_POINTS // max(panel.size * horizon, 1)), 1, MOST_SELECTION_WINDOWS))
+    points = max(panel.size * horizon, 1)
+    least = 2 if points <= CHEAP_POINTS else 1  # two tell what is luck
+    wanted = int(np.clip(-(-SELECTION_POINTS // points), least, MOST_SELECTION_WINDOWS))
     room = min(panel.length // LARGEST_SHARE, oldest // 2) // horizon
     count = min(wanted, room)
     return [Window(oldest - (n + 1) * horizon, oldest - n * horizon) for n in range(count)]
@@ -57,7 +60,8 @@ def selection_windows(panel: Panel, horizon: int, evaluated: list[Window]) -> li
 class Backtest:
     """The forecasts of candidates from each window's start."""
 
-    panel: Panel
+    panel: Panel  # as the models see it
+    recorded: np.ndarray  # [N, T] the values that count when accuracy is measured
     horizon: int
     evaluated: list[Window]
     selecting: list[Window]
@@ -118,6 +122,10 @@ class Backtest:
 
     def actual(self, window: Window) -> np.ndarray:
         """The actuals of a window [N, H]."""
+        return self.recorded[:, window.start : window.end]
+
+    def modelled(self, window: Window) -> np.ndarray:
+        """The actuals of a window [N, H] without those that no model should follow."""
         return self.panel.values[:, window.start : window.end]
 
     def at(self, window: Window) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.crew import Crew, Task
-from forecastd.models.ensemble import Mixture
+from forecastd.models.ensemble import Mixture, series_names
 from forecastd.models.fallback import has_enough
 from forecastd.models.history import History
 from forecastd.models.quantiles import GRID, ordered
@@ -65,6 +65,7 @@ def mixed_forecast(
     forecast = np.full((panel.size, forecaster.horizon, len(GRID)), np.nan)
     enough = np.flatnonzero(has_enough(panel.values))
     parts = [_Part(enough[low : low + SERIES_AT_A_TIME]) for low in range(0, len(enough), SERIES_AT_A_TIME)]
+    names = series_names(panel.keys)
     load_libraries(mixture.weights)
     shares = list(_shares(forecaster, mixture, parts))
     tasks = (Task(forecast_share, (share,)) for share in shares)
@@ -73,7 +74,7 @@ def mixed_forecast(
         part = parts[share.part]
         _take(part, share, result)
         if not part.missing:
-            forecast[part.rows] = mixture.of(part.forecasts)
+            forecast[part.rows] = mixture.of(part.forecasts, names[part.rows])
             part.forecasts.clear()
         progress((number + 1) / len(shares), None)
     return forecast

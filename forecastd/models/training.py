@@ -10,7 +10,7 @@ Amazon's classical four by the optimisation metric; any other method is that one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,20 @@ from forecastd.models.algorithm import Algorithm, State
 from forecastd.models.backtest import Backtest, selection_windows, yearly_windows
 from forecastd.models.cores import single_threaded_algebra
 from forecastd.models.crew import Crew, Task, local_crew
-from forecastd.models.ensemble import Mixture, choose, equal_shares, scaled_loss
+from forecastd.models.ensemble import (
+    Mixture,
+    Sample,
+    Shares,
+    choose,
+    equal_shares,
+    own_weights,
+    scaled_loss,
+    series_loss,
+    series_names,
+    widened,
+)
 from forecastd.models.fallback import completed, has_enough
+from forecastd.models.gaps import reopened
 from forecastd.models.history import History
 from forecastd.models.per_series import PerSeries
 from forecastd.models.predictor import WORTH_PROCESSES, Evaluation, Predictor, WindowMetrics, forecast_table
@@ -112,7 +124,8 @@ def _train(
     tried = _tried(panel, request, chosen, evaluated, crew, clock) if request.tuning else []
     chosen = best(tried, chosen)
     backtest = Backtest(
-        panel,
+        reopened(panel),
+        panel.values,
         request.horizon_steps,
         evaluated,
         selecting,
@@ -294,14 +307,37 @@ def _mixture(backtest: Backtest, windows: Sequence[Window]) -> Mixture:
     rows = _selection_rows(backtest, windows)
     if not rows.size:
         return equal_shares(names)
-    actual = np.concatenate([backtest.actual(window)[rows] for window in windows], axis=1)
-    forecasts = {
-        name: np.concatenate([backtest.forecasts[name, w.start][rows] for w in windows], axis=1)
+    usable = [
+        name
         for name in names
-    }
-    usable = {name: forecast for name, forecast in forecasts.items() if np.isfinite(forecast).all()}
+        if all(np.isfinite(backtest.forecasts[name, window.start][rows]).all() for window in windows)
+    ]
+    samples = [
+        Sample(
+            backtest.modelled(window)[rows],
+            {name: backtest.forecasts[name, window.start][rows] for name in usable},
+        )
+        for window in windows
+    ]
     scale = scales(backtest.panel.values[rows], backtest.panel.frequency.seasonality)
-    return choose(actual, usable, scale)
+    mixture = choose(samples, scale, series_names(backtest.panel.keys)[rows])
+    return _for_all_series(backtest, windows, mixture) if mixture.leaning else mixture
+
+
+def _for_all_series(backtest: Backtest, windows: Sequence[Window], mixture: Mixture) -> Mixture:
+    """The mixture with shares of their own also for the series that it was not chosen on."""
+    scale = scales(backtest.panel.values, backtest.panel.frequency.seasonality)
+
+    def losses(name: str, window: Window) -> np.ndarray:
+        forecast = widened(backtest.forecasts[name, window.start], mixture.widths[name])
+        return series_loss(backtest.modelled(window), forecast, scale)
+
+    names = list(mixture.weights)
+    table = np.stack(
+        [np.stack([losses(name, window) for name in names], axis=1) for window in windows]
+    )  # [windows, N, C]
+    own = own_weights(mixture.weights, table, mixture.leaning)
+    return replace(mixture, own=Shares(series_names(backtest.panel.keys), tuple(names), own))
 
 
 def _selection_rows(backtest: Backtest, windows: Sequence[Window]) -> np.ndarray:
@@ -316,7 +352,7 @@ def _selection_rows(backtest: Backtest, windows: Sequence[Window]) -> np.ndarray
 def _grid_forecast(backtest: Backtest, window: Window, mixture: Mixture) -> np.ndarray:
     """The complete forecast of a window [N, H, K]: the mixture, and a fallback where it has no answer."""
     history = History.of(backtest.panel, backtest.horizon, window.start)
-    return completed(history, mixture.of(backtest.at(window)))[0]
+    return completed(history, mixture.of(backtest.at(window), series_names(backtest.panel.keys)))[0]
 
 
 def _evaluate(
@@ -366,9 +402,7 @@ def _report(
     names = list(dict.fromkeys(name for name, _ in backtest.forecasts))
     return {
         "method": request.method,
-        "candidates": [
-            _candidate_report(backtest, name, mixture.weights.get(name, 0.0), clock) for name in names
-        ],
+        "candidates": [_candidate_report(backtest, name, mixture, clock) for name in names],
         "skipped": [{"algorithm": name, "reason": _skip_reason(request)} for name in skipped],
         "windows": {
             "evaluated": len(backtest.evaluated),
@@ -376,6 +410,7 @@ def _report(
             "year earlier": len(backtest.yearly),
         },
         "width": mixture.width,
+        "own shares": _own_shares(mixture),
         "series": backtest.panel.size,
         "steps": backtest.panel.length,
         "features": sorted(backtest.panel.features),
@@ -384,19 +419,27 @@ def _report(
     }
 
 
+def _own_shares(mixture: Mixture) -> str:
+    """How far the shares of single series differ from those of all."""
+    if mixture.own is None:
+        return "none: the same for all series forecast better, or there is one series"
+    return f"each series leans by power {mixture.leaning:g} towards what forecast it better"
+
+
 def _skip_reason(request: TrainingRequest) -> str:
     return f"it would not have ended within the time limit of {request.time_limit_s:g} seconds"
 
 
-def _candidate_report(backtest: Backtest, name: str, weight: float, clock: Progress) -> dict[str, Any]:
+def _candidate_report(backtest: Backtest, name: str, mixture: Mixture, clock: Progress) -> dict[str, Any]:
     scale = scales(backtest.panel.values, backtest.panel.frequency.seasonality)
     losses = [
-        scaled_loss(backtest.actual(window), backtest.forecasts[name, window.start], scale)
+        scaled_loss(backtest.modelled(window), backtest.forecasts[name, window.start], scale)
         for window in backtest.windows
     ]
     return {
         "algorithm": name,
-        "weight": round(weight, 4),
+        "weight": round(mixture.weights.get(name, 0.0), 4),
+        "width": mixture.widths.get(name, 1.0),
         "scaled_quantile_loss": float(np.mean(losses)),
         "seconds": round(clock.taken_s(name), 2),
     }

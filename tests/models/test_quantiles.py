@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import norm
 
 from forecastd.models import quantiles
-from forecastd.models.ensemble import choose, combine, widened
+from forecastd.models.ensemble import combine, widened
 from forecastd.models.quantiles import GRID
 
 NORMAL = quantiles.normal(np.array([[10.0]]), np.array([[2.0]]))
@@ -23,16 +23,6 @@ def test_weighted_quantiles_ignore_missing_values_and_weights() -> None:
     table = quantiles.weighted_quantiles(values, np.array([1.0, 1.0, 1.0, 100.0]), np.array([0.5]))
     assert table[0, 0] == 2.0
     assert np.isnan(table[1, 0])
-
-
-def test_the_mixture_prefers_what_was_right_and_widens_what_was_too_sure() -> None:
-    random = np.random.default_rng(0)
-    actual = random.normal(0, 3, (50, 20))
-    centre = np.zeros_like(actual)
-    sure, wrong = quantiles.normal(centre, centre + 1.5), quantiles.normal(centre + 30, centre + 1)
-    mixture = choose(actual, {"sure": sure, "wrong": wrong}, np.ones(50))
-    assert mixture.weights == {"sure": 1.0}
-    assert mixture.width in (1.75, 2.0)
 
 
 def test_a_candidate_without_an_answer_leaves_its_share_to_the_others() -> None:

@@ -1,0 +1,93 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from forecastd.models import quantiles
+from forecastd.models.ensemble import Mixture, Sample, choose, series_names
+from forecastd.models.quantiles import GRID, MEDIAN
+
+SERIES, STEPS = 50, 20
+KEYS = np.array([f"i{n:02}" for n in range(SERIES)])
+ONES = np.ones(SERIES)
+
+
+def forecast(centre: np.ndarray, spread: float) -> np.ndarray:
+    """Normal quantiles [N, H, K] around a centre [N, H]."""
+    return quantiles.normal(centre, np.full_like(centre, spread))
+
+
+def noise(seed: int, spread: float = 3.0) -> np.ndarray:
+    """Actuals [N, H] around nothing."""
+    return np.random.default_rng(seed).normal(0, spread, (SERIES, STEPS))
+
+
+def split_samples() -> list[Sample]:
+    """Two windows in which one candidate is right on the first half of the series, one on the second."""
+    high = np.repeat((np.arange(SERIES) < SERIES // 2)[:, None] * 20.0, STEPS, axis=1)
+    candidates = {"high": forecast(high * 0 + 20, 3.0), "low": forecast(high * 0, 3.0)}
+    return [Sample(high + noise(seed), candidates) for seed in (0, 1)]
+
+
+def test_what_was_right_is_preferred_and_what_was_too_sure_is_widened() -> None:
+    centre = np.zeros((SERIES, STEPS))
+    candidates = {"sure": forecast(centre, 1.5), "wrong": forecast(centre + 30, 1.0)}
+    mixture = choose([Sample(noise(0), candidates), Sample(noise(1), candidates)], ONES, KEYS)
+    assert mixture.weights["sure"] > 0.95
+    assert 1.5 < mixture.widths["sure"] * mixture.width < 2.5
+
+
+def test_a_candidate_is_not_left_out_for_its_width_alone() -> None:
+    centre = np.zeros((SERIES, STEPS))
+    candidates = {"narrow": forecast(centre, 0.8), "biased": forecast(centre + 2, 3.0)}
+    mixture = choose([Sample(noise(0), candidates), Sample(noise(1), candidates)], ONES, KEYS)
+    assert mixture.weights["narrow"] > mixture.weights["biased"]
+
+
+def test_each_series_leans_to_what_is_right_for_it_where_that_proved_itself() -> None:
+    samples = split_samples()
+    mixture = choose(samples, ONES, KEYS)
+    assert mixture.leaning > 0
+    mixed = mixture.of(samples[0].forecasts, KEYS)
+    assert mixed[0, :, MEDIAN].mean() > 15
+    assert mixed[-1, :, MEDIAN].mean() < 5
+
+
+def test_series_do_not_lean_where_that_is_luck() -> None:
+    centre = np.zeros((SERIES, STEPS))
+    candidates = {"a": forecast(centre + 0.3, 3.0), "b": forecast(centre - 0.3, 3.0)}
+    mixture = choose([Sample(noise(seed), candidates) for seed in range(4)], ONES, KEYS)
+    assert mixture.leaning == 0
+    mixed = mixture.of(candidates, KEYS)
+    assert np.abs(mixed[..., MEDIAN]).max() < 0.3
+
+
+def test_a_series_that_came_later_gets_the_shares_of_all_in_any_order() -> None:
+    samples = split_samples()
+    mixture = choose(samples, ONES, KEYS)
+    some = np.array(["i49", "new", "i00"])
+    rows = {name: one[[49, 0, 0]] for name, one in samples[0].forecasts.items()}
+    mixed = mixture.of(rows, some)
+    usual = replace(mixture, own=None).of(rows, some)
+    np.testing.assert_allclose(mixed[1], usual[1])
+    np.testing.assert_allclose(mixed[[0, 2]], mixture.of(samples[0].forecasts, KEYS)[[49, 0]])
+
+
+def test_quantiles_of_any_mixture_stay_in_order() -> None:
+    samples = split_samples()
+    mixed = choose(samples, ONES, KEYS).of(samples[1].forecasts, KEYS)
+    assert mixed.shape[-1] == len(GRID)
+    assert (np.diff(mixed, axis=-1) >= 0).all()
+
+
+def test_a_mixture_comes_back_from_its_state() -> None:
+    mixture = choose(split_samples(), ONES, KEYS)
+    assert Mixture.restored(mixture.state()) == mixture
+    plain = Mixture({"a": 1.0})
+    assert Mixture.restored(plain.state()) == plain
+
+
+def test_a_series_is_named_by_its_item_and_its_dimensions() -> None:
+    keys = pd.DataFrame({"item_id": ["a", "a", "b"], "store": ["1", "2", "1"]})
+    assert len(set(series_names(keys))) == 3
+    assert list(series_names(keys[["item_id"]])) == ["a", "a", "b"]
