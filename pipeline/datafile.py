@@ -296,6 +296,7 @@ def refuse_foreign(head: bytes) -> None:
 
 def _first_row(head: bytes) -> list[str]:
     text = head.decode("utf-8-sig", errors="replace")
-    for row in csv.reader(io.StringIO(text, newline="")):
-        return row
-    return []
+    try:
+        return next(csv.reader(io.StringIO(text, newline="")), [])
+    except csv.Error as error:  # a cell of more than 128 KB
+        raise Unreadable("its first row does not end", LONE_QUOTE) from error
