@@ -17,6 +17,11 @@ CLIENT_CONFIG = Config(
     tcp_keepalive=True,
 )
 
+# A notice is not worth a long wait: what cannot be told now is told from outside, later.
+NOTICE_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=3, read_timeout=10
+)
+
 FORECAST_SERVICES = ("forecast", "forecastquery")
 
 
@@ -83,7 +88,8 @@ class Installation(Block):
 
     def _made(self, service: str) -> Any:
         options = self.credentials.aws_client_parameters.get_params_override()
-        options["config"] = CLIENT_CONFIG.merge(options.get("config") or Config())
+        usual = CLIENT_CONFIG.merge(NOTICE_CONFIG) if service == "sns" else CLIENT_CONFIG
+        options["config"] = usual.merge(options.get("config") or Config())
         if self.forecast_endpoint_url and service in FORECAST_SERVICES:
             options["endpoint_url"] = self.forecast_endpoint_url
         self._session = self._session or self.credentials.get_boto3_session()

@@ -5,6 +5,12 @@
 A flow run sends a heartbeat every 30 seconds (set on the deployment in prefect.yaml), so a run whose
 machine, worker or process died is running again within about two minutes of its death, provided that a
 worker is there. What it had done is found and kept. The flow counts its own attempts and ends the circle.
+
+A Prefect server that was killed meanwhile holds events of runs from before for a quarter of an hour (the
+local stack's: ten seconds, see local/event_order.py); such a run is restarted then, or by reconciliation.
+
+A process that dies before the flow begins cannot count (its code may not even load): it is started again
+once a minute at most, so that a second death ends it. Reconciliation starts another run later.
 """
 
 from datetime import timedelta
@@ -21,8 +27,15 @@ FLOW = "forecast"
 # Three heartbeats: one may be late on a busy machine, and so may a process be that is still starting.
 LOST_AFTER = timedelta(seconds=90)
 
+# Every state between a worker's first touch and the end: a process may die in each of them.
+ALIVE = ("Pending", "Submitting", "InfrastructurePending", "Running", "Retrying")
+
 LOST = "forecast: a run without a sign of life has crashed"
 RETRY = "forecast: a crashed run starts again"
+RETRY_START = "forecast: a run that crashed before it began starts again"
+
+# Longer than a process takes to find out that its code cannot be loaded, on a busy machine, too.
+START_AGAIN_AFTER = timedelta(seconds=60)
 
 
 def recovery() -> list[AutomationCore]:
@@ -31,22 +44,13 @@ def recovery() -> list[AutomationCore]:
     of_the_flow = ResourceSpecification({"prefect.resource.role": ["flow"], "prefect.resource.name": [FLOW]})
     lost = EventTrigger(
         posture=Posture.Proactive,
-        after={"prefect.flow-run.heartbeat", "prefect.flow-run.Pending", "prefect.flow-run.Running"},
+        after={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{name}" for name in ALIVE)},
         expect={"prefect.flow-run.*"},
         match=any_run,
         match_related=of_the_flow,
         for_each={"prefect.resource.id"},
         threshold=1,
         within=LOST_AFTER,
-    )
-    crashed = EventTrigger(
-        posture=Posture.Reactive,
-        expect={"prefect.flow-run.Crashed"},
-        match=any_run,
-        match_related=of_the_flow,
-        for_each={"prefect.resource.id"},
-        threshold=1,
-        within=timedelta(0),
     )
     return [
         AutomationCore(
@@ -60,14 +64,37 @@ def recovery() -> list[AutomationCore]:
         AutomationCore(
             name=RETRY,
             description="Lets a crashed run go on where it stopped.",
-            trigger=crashed,
-            actions=[
-                _change(
-                    StateType.SCHEDULED, "AwaitingRetry", "Its process ended; it goes on where it stopped."
-                )
-            ],
+            trigger=_crashed("!0", of_the_flow, timedelta(0)),
+            actions=[_again("Its process ended; it goes on where it stopped.")],
+        ),
+        AutomationCore(
+            name=RETRY_START,
+            description="Lets a run whose process died before the flow began try once more.",
+            trigger=_crashed("0", of_the_flow, START_AGAIN_AFTER),
+            actions=[_again("Its process ended before the flow began.")],
         ),
     ]
+
+
+def _crashed(attempts: str, of_the_flow: ResourceSpecification, pause: timedelta) -> EventTrigger:
+    """A crash of a run that has begun so often (`!0`: at all); others within the pause are overlooked."""
+    which: dict[str, str | list[str]] = {
+        "prefect.resource.id": ["prefect.flow-run.*"],
+        "prefect.run-count": [attempts],
+    }
+    return EventTrigger(
+        posture=Posture.Reactive,
+        expect={"prefect.flow-run.Crashed"},
+        match=ResourceSpecification(which),
+        match_related=of_the_flow,
+        for_each={"prefect.resource.id"},
+        threshold=1,
+        within=pause,
+    )
+
+
+def _again(message: str) -> ChangeFlowRunState:
+    return _change(StateType.SCHEDULED, "AwaitingRetry", message)
 
 
 def _change(state: StateType, name: str | None, message: str) -> ChangeFlowRunState:

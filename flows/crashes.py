@@ -5,6 +5,9 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 
+# A crashed run starts again by itself; one that crashes every time must come to an end.
+MOST_CRASHES = 5
+
 
 def crashes_of(flow_run_id: str | None) -> int:
     """Crashes of the flow run so far; runs that failed and were started again do not count."""

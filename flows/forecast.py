@@ -1,6 +1,6 @@
 """From an upload to a published forecast.
 
-    Take-Stock ─▶ Check-Input ─▶ Create-Dataset ×1…3 ─▶ Create-DatasetGroup ─▶ Choose-Predictor
+    Take-Stock ─▶ Check-Input ─▶ Keep-Ledger ─▶ Create-Dataset ×1…3 ─▶ Create-DatasetGroup ─▶ Choose-Predictor
                                                                                     │ unless imported
     Measure-Accuracy ◀── Create-Predictor ◀────────────────────────── Import-Data ×1…3
         │                  unless one is used again
@@ -23,9 +23,9 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from blocks.installation import Installation
-from flows.crashes import crashes_of
-from flows.notices import tell_of_cancellation, tell_of_crash
-from flows.subject import label_of, workload_of
+from flows.crashes import MOST_CRASHES, crashes_of
+from flows.notices import tell_of_end
+from flows.subject import name_of, workload_of
 from flows.turn import turn
 from pipeline.errors import InputChanged, PipelineError
 from pipeline.workload import Workload
@@ -43,6 +43,7 @@ from tasks.delete_predictor import delete_predictor
 from tasks.export_forecast import export_forecast
 from tasks.import_data import import_data
 from tasks.job import Job
+from tasks.keep_ledger import keep_ledger
 from tasks.log import logger
 from tasks.measure_accuracy import measure_accuracy
 from tasks.notify import notify, notify_of_failure
@@ -51,9 +52,6 @@ from tasks.strategy_choice import strategy_choice
 from tasks.take_stock import Stock, take_stock
 from tasks.update_resources import republish, update_resources
 
-# A crashed run starts again by itself; one that crashes every time must come to an end.
-MOST_CRASHES = 5
-
 # Files that are replaced while they are being checked: look again, but not for ever. Each upload has an
 # event of its own, so nothing is lost by giving up.
 MOST_STOCKTAKINGS = 5
@@ -61,15 +59,14 @@ MOST_STOCKTAKINGS = 5
 
 def run_name() -> str:
     """The name of a flow run: its workload and the file that it is about."""
-    given = flow_run.get_parameters()
-    return f"{label_of(given)} · {(given.get('key') or 'everything').rsplit('/', 1)[-1]}"
+    return name_of(flow_run.get_parameters())
 
 
 @flow(
     name="forecast",
     flow_run_name=run_name,
-    on_crashed=[tell_of_crash],
-    on_cancellation=[tell_of_cancellation],
+    on_crashed=[tell_of_end],
+    on_cancellation=[tell_of_end],
 )
 def forecast_workload(
     bucket: str,
@@ -128,6 +125,7 @@ def _work(place: Installation, workload: Workload) -> State[Any]:
 
 def _forecast(job: Job, checked: Checked) -> State[Any]:
     """The whole way, from the data to the notice."""
+    keep_ledger(job, return_state=True)  # a forecast is due whether or not earlier ones can be scored
     types = [spec.type for spec in job.params.datasets]
     datasets = {one: create_dataset(job, one) for one in types}
     group = create_dataset_group(job, list(datasets.values()))

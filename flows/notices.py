@@ -1,47 +1,112 @@
 """Notices about runs that ended from outside: their process died, or somebody cancelled them.
 
-Prefect calls these hooks, partly in a process of their own, by the names of their arguments.
+    the run's own process ─▶ hook ──────────────────────────┐
+    the server's event ─▶ automation ─▶ deployment notice ──┴─▶ told already? ─▶ SNS ─▶ label on the run
+
+The hooks are quick, but they die with the machine; the deployment waits on the server for a worker and
+is tried again when the message cannot be sent. A label on the flow run says who has been told, so that
+people hear once of each kind of end. A run that fails tells of it itself, and is told of from outside
+only when it could not.
 """
 
 import logging
-from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
-from prefect import Flow
-from prefect.client.schemas.objects import FlowRun, State
+from prefect import Flow, flow
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.states import Completed
+from prefect.utilities.urls import url_for
 
 from blocks.installation import Installation
+from flows.crashes import MOST_CRASHES, crashes_of
 from flows.subject import workload_of
 from pipeline import messages
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, Unreachable
+from tasks.notify import still_published, told_of
 
 log = logging.getLogger("forecast")
 
+# Of an error that the workflow did not foresee, more than this is for the log.
+LONGEST_CAUSE = 300
 
-def tell_of_crash(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Say that the process of a run died, and that the run goes on by itself."""
-    error = PipelineError(
-        f"The process of the flow run “{flow_run.name}” ended: {state.message or 'no reason given'}.",
-        "The run starts again by itself and goes on where it stopped; the last forecast stays published.",
-    )
-    _tell(flow_run.parameters, error)
+RUN = "prefect.flow-run."
 
 
-def tell_of_cancellation(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Say that somebody cancelled a run."""
-    error = PipelineError(
-        f"The flow run “{flow_run.name}” was cancelled.",
-        "Run it again when you want it to go on where it stopped; the last forecast stays published.",
-    )
-    _tell(flow_run.parameters, error)
+@flow(name="notice", flow_run_name="notice {ended}", retries=3, retry_delay_seconds=60)
+def notice(ended: str, state: str) -> State[None]:
+    """Tell of a flow run that has ended, unless people know.
+
+    Args:
+        ended: The flow run, as events name it: prefect.flow-run.<id>.
+        state: The id of the state in which it ended.
+    """
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(UUID(ended.removeprefix(RUN)))
+        states = client.read_flow_run_states(run.id)
+        (found,) = [one for one in states if str(one.id) == state]
+        return Completed(message=tell(client, run, found))
 
 
-def _tell(parameters: Mapping[str, Any], error: PipelineError) -> None:
-    """Send the notice; whatever goes wrong here must not hide what happened to the run."""
+def tell_of_end(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Prefect's hook, called by the names of its arguments, partly in a process of its own."""
     try:
-        place = Installation.named(parameters.get("installation") or "default")
-        workload = workload_of(parameters["bucket"], parameters.get("key"), parameters.get("folder"))
-        message = messages.failure(workload, "Flow run", error)
-        messages.notify(place.client("sns"), place.topic_arn, message)
+        with get_client(sync_client=True) as client:
+            log.info("%s", tell(client, client.read_flow_run(flow_run.id), state))
     except Exception:
-        log.exception("Could not tell anybody that %s", error)
+        log.exception("Could not tell anybody that the flow run %s has ended", flow_run.name)
+
+
+def tell(client: SyncPrefectClient, run: FlowRun, state: State[Any]) -> str:
+    """Send the notice about a run's end, unless it was sent.
+
+    Returns:
+        What was done, in a sentence.
+
+    Raises:
+        PipelineError: it could not be sent; waiting may help.
+    """
+    kind = state.type.value
+    if _is_told(run, kind):
+        return f"People know that {run.name} has {kind.lower()}."
+    given = run.parameters
+    place = Installation.named(given.get("installation") or "default")
+    if not place.topic_arn:
+        return f"The installation has no topic, so nobody is told that {run.name} has {kind.lower()}."
+    workload = workload_of(given["bucket"], given.get("key"), given.get("folder"))
+    how, error = _account(run, state)
+    message = messages.interrupted(
+        workload, how, error, url_for("flow-run", obj_id=run.id), still_published(place, workload)
+    )
+    if not messages.notify(place.client("sns"), place.topic_arn, message):
+        raise Unreachable(f"The notice '{message.subject}' could not be sent.", "Is the topic there?")
+    client.update_flow_run_labels(run.id, {told_of(kind): run.run_count})
+    return f"Told: {message.subject}"
+
+
+def _is_told(run: FlowRun, kind: str) -> bool:
+    """Whether people know: of a crash once, as the run goes on by itself; of the rest once per attempt."""
+    told = run.labels.get(told_of(kind))
+    return told is not None and (kind == "CRASHED" or told == run.run_count)
+
+
+def _account(run: FlowRun, state: State[Any]) -> tuple[str, PipelineError]:
+    """What became of the run, why, and what to do."""
+    reason = (state.message or "no reason given").splitlines()[0][:LONGEST_CAUSE].rstrip(".")
+    if state.type == StateType.CRASHED:
+        return "crashed", PipelineError(
+            f"The process of the flow run “{run.name}” ended: {reason}.",
+            "The run starts again by itself and goes on where it stopped, within two minutes where a worker "
+            f"is there; if its process dies {MOST_CRASHES} times, it gives up and says so "
+            f"(so far {crashes_of(str(run.id))}).",
+        )
+    if state.type == StateType.CANCELLED:
+        return "was cancelled", PipelineError(
+            f"The flow run “{run.name}” was cancelled: {reason}.",
+            "Run it again when you want it to go on where it stopped.",
+        )
+    return "failed", PipelineError(
+        f"The flow run “{run.name}” failed: {reason}.",
+        "Look at its log on the run's page, then run it again.",
+    )

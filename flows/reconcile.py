@@ -19,7 +19,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Completed, Crashed, Failed
+from prefect.states import Cancelled, Completed, Crashed, Failed
 
 from blocks.installation import Installation
 from pipeline.errors import BadInput, PipelineError, translate
@@ -161,19 +161,22 @@ def _start(client: SyncPrefectClient, found: Found, installation: str, known: st
 
 
 def revive_silent_runs(client: SyncPrefectClient) -> int:
-    """Call crashed what runs by its state but has given no sign of life; an automation starts it again.
+    """Call crashed what is at work by its state but has given no sign of life; an automation starts it again.
 
     That is the business of another automation (blocks.recovery), which a server that was killed may forget.
+    What was being cancelled is called cancelled.
 
     Returns:
         How many there were.
     """
     now = _now()
-    old = [run for run in runs(client, ("PENDING", "RUNNING")) if run.due and now - run.due > SILENT_AFTER]
+    at_work = (run for run in runs(client, ("PENDING", "RUNNING", "CANCELLING")) if run.is_deployed)
+    old = [run for run in at_work if run.due and now - run.due > SILENT_AFTER]
     silent = [run for run in old if is_silent(client, run, now - SILENT_AFTER)]
     for run in silent:
-        lost: State[None] = Crashed(message=f"No sign of life for {SILENT_AFTER.seconds // 60} minutes.")
-        client.set_flow_run_state(UUID(run.id), lost)
+        made = Cancelled if run.state == "CANCELLING" else Crashed
+        end: State[None] = made(message=f"No sign of life for {SILENT_AFTER.seconds // 60} minutes.")
+        client.set_flow_run_state(UUID(run.id), end)
     return len(silent)
 
 
@@ -190,11 +193,7 @@ def summary(bucket: str, findings: list[Finding], revived: int = 0) -> str:
         for one in findings
         if one.verdict.found == "not examined"
     ]
-    dead = (
-        [f"{revived} run{'' if revived == 1 else 's'} without a sign of life called crashed."]
-        if revived
-        else []
-    )
+    dead = [f"{revived} run{'' if revived == 1 else 's'} without a sign of life ended."] if revived else []
     return " ".join([f"{total}{': ' if counts else ''}{counts}.", *started, *lost, *dead])
 
 

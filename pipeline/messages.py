@@ -15,10 +15,10 @@ from pipeline.errors import PipelineError
 from pipeline.frequency import Frequency
 from pipeline.publish import Manifest
 from pipeline.record import Record
-from pipeline.workload import Workload
+from pipeline.workload import Workload, one_line
 
 LONGEST_SUBJECT = 100  # the limit of SNS, which takes ASCII only there
-LONGEST_BODY = 200_000  # below the 256 KB of SNS whatever the letters
+LONGEST_BODY = 200_000  # bytes, well below the 256 KB of SNS
 LOG = logging.getLogger(__name__)
 
 
@@ -135,6 +135,32 @@ def failure(
     return _message(f"Forecast of {workload.label} failed at {step}", lines)
 
 
+def interrupted(
+    workload: Workload,
+    how: str,
+    error: PipelineError,
+    run_link: str | None = None,
+    published: Manifest | None = None,
+) -> Message:
+    """Tells that a run was ended from outside its own code: how, why, and what comes next.
+
+    Args:
+        how: what became of the run, such as `crashed` or `was cancelled`.
+        published: the forecast that is live meanwhile, if there is one.
+    """
+    lines = [
+        f"A run of {workload.label} {how}.",
+        "",
+        f"Cause: {error.what}",
+        f"What to do: {error.remedy}",
+        "",
+        _live(published, False),
+        "The uploaded files are where they were.",
+        *_link(run_link),
+    ]
+    return _message(f"Forecast of {workload.label}: the run {how}", lines)
+
+
 def cause_of(error: BaseException) -> str:
     """What happened, in a sentence."""
     if isinstance(error, PipelineError):
@@ -168,7 +194,8 @@ def notify(sns: Any, topic_arn: str | None, message: Message) -> bool:
 def _message(subject: str, lines: list[str]) -> Message:
     plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in subject)
     cut = plain if len(plain) <= LONGEST_SUBJECT else f"{plain[: LONGEST_SUBJECT - 3]}..."
-    return Message(cut, "\n".join(lines)[:LONGEST_BODY] + "\n")
+    body = "\n".join(map(one_line, "\n".join(lines).split("\n")))
+    return Message(cut, body.encode(errors="replace")[:LONGEST_BODY].decode(errors="ignore") + "\n")
 
 
 def _contents(manifest: Manifest) -> list[str]:
@@ -206,10 +233,10 @@ def _metric_lines(accuracy: Accuracy | None) -> list[str]:
 
 def _places(workload: Workload, manifest: Manifest, tables: Sequence[str]) -> list[str]:
     return [
-        *[f"Forecast: {uri}" for uri in manifest.uris],
+        *[f"Forecast: {one_line(uri)}" for uri in manifest.uris],
         *([f"Tables: {', '.join(tables)}"] if tables else []),
-        f"Raw export: {workload.uri(f'history/raw/{manifest.run}/')}",
-        f"History: {workload.uri(f'history/clean/{manifest.run}/')}",
+        f"Raw export: {one_line(workload.uri(f'history/raw/{manifest.run}/'))}",
+        f"History: {one_line(workload.uri(f'history/clean/{manifest.run}/'))}",
     ]
 
 
@@ -232,7 +259,7 @@ def _live(published: Manifest | None, is_out: bool) -> str:
     if published is None:
         return "No forecast has been published yet."
     which = "This run's forecast is" if is_out else "The earlier forecast is still"
-    return f"{which} published: run {published.run}, {published.period}, {published.location}"
+    return f"{which} published: run {published.run}, {published.period}, {one_line(published.location)}"
 
 
 def _link(run_link: str | None) -> list[str]:

@@ -61,8 +61,8 @@ class Workload:
 
     @property
     def label(self) -> str:
-        """What people call it: the bucket, and the folder if there is one."""
-        return f"{self.bucket}/{self.folder}".rstrip("/")
+        """What people call it: the bucket, and the folder if there is one; always a single line."""
+        return one_line(f"{self.bucket}/{self.folder}".rstrip("/"))
 
     @property
     def slug(self) -> str:
@@ -70,6 +70,11 @@ class Workload:
         plain = re.sub(r"[^a-z0-9]+", "_", self.label.lower()).strip("_")
         reversible = re.fullmatch(r"[a-z0-9-]+", self.label) is not None
         return plain if reversible else f"{plain[:80]}_{hashlib.sha256(self.label.encode()).hexdigest()[:6]}"
+
+
+def one_line(text: str) -> str:
+    """The text with every character spelled out that would break a line or hide something from a reader."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def _folder(segments: list[str]) -> str:

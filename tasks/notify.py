@@ -1,5 +1,8 @@
 """Notify: the people who wait for the forecast are told; a notice that fails does not fail the run."""
 
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
 from blocks.installation import Installation
@@ -44,11 +47,23 @@ def notify_of_failure(place: Installation, workload: Workload, failed: StepFaile
         failed.cause,
         run=run,
         run_link=flow_run.get_flow_run_ui_url(),
-        published=_still_published(place, workload),
+        published=still_published(place, workload),
     )
-    send(place, message)
+    if send(place, message):
+        _note_told()
     if failed.job:
         _close(failed.job, failed)
+
+
+def _note_told() -> None:
+    """Mark the flow run, so that nobody is told again from outside; without the mark they are."""
+    try:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run_labels(
+                UUID(flow_run.get_id()), {told_of("FAILED"): flow_run.get_run_count()}
+            )
+    except Exception:
+        logger().warning("The flow run could not be marked as told of", exc_info=True)
 
 
 def _close(job: Job, failed: StepFailed) -> None:
@@ -63,15 +78,31 @@ def _close(job: Job, failed: StepFailed) -> None:
         logger().warning("The run's record could not be closed: %s", error)
 
 
-def send(place: Installation, message: messages.Message) -> None:
-    """Send a message to the installation's topic, if there is one."""
-    if messages.notify(place.client("sns"), place.topic_arn, message):
+def send(place: Installation, message: messages.Message) -> bool:
+    """Send a message to the installation's topic, if there is one; whatever goes wrong is only logged.
+
+    Returns:
+        Whether it was sent.
+    """
+    try:
+        sent = messages.notify(place.client("sns"), place.topic_arn, message)
+    except Exception:  # a client that cannot even be made, an answer that is none
+        logger().warning("Sending a notice failed", exc_info=True)
+        sent = False
+    if sent:
         logger().info("Told: %s", message.subject)
     else:
         logger().warning("Nobody could be told: %s", message.subject)
+    return sent
 
 
-def _still_published(place: Installation, workload: Workload) -> Manifest | None:
+def told_of(state: str) -> str:
+    """The label of a flow run of whose end in this type of state people know; its value is the attempt."""
+    return f"forecast.told.{state.lower()}"
+
+
+def still_published(place: Installation, workload: Workload) -> Manifest | None:
+    """What readers see, as far as that can be found out."""
     try:
         return current(place.client("s3"), workload)
     except PipelineError:

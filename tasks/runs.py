@@ -40,6 +40,7 @@ class KnownRun:
     due: dt.datetime | None = None
     began: dt.datetime | None = None
     ended: dt.datetime | None = None
+    is_deployed: bool = False  # a worker started it, with the heartbeat of its deployment
 
     def is_under_way(self, now: dt.datetime) -> bool:
         """Whether it is at work, or about to be; one that somebody has scheduled for later is not."""
@@ -76,6 +77,7 @@ class KnownRun:
             due=_moment(told.get("next_scheduled_start_time") or told.get("expected_start_time")),
             began=_moment(told.get("start_time")),
             ended=_moment(told.get("end_time")),
+            is_deployed=told.get("deployment_id") is not None,
         )
 
 

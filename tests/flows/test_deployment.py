@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 import yaml
+from prefect import states
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 
 from blocks.__main__ import main as save_blocks
-from blocks.recovery import FLOW, LOST, RETRY
+from blocks.recovery import ALIVE, FLOW, LOST, RETRY, RETRY_START
 from bridge.event import NAME, merge
 from bridge.notification import StoredObject
 from flows.forecast import forecast_workload
+from flows.notices import notice
 from flows.reconcile import DEPLOYMENT, reconcile
 from tests.flows.conftest import ROOT
 
@@ -63,7 +65,7 @@ def installed(prefect_server: None) -> dict[str, Any]:
 
 def test_installing_twice_leaves_one_of_each(installed: dict[str, Any]) -> None:
     names = sorted(automation["name"] for automation in installed["automations"])
-    assert names == sorted([LOST, RETRY, TRIGGER["name"]])
+    assert names == sorted([LOST, RETRY, RETRY_START, TRIGGER["name"], "forecast-ended"])
     assert installed["block"].data["bucket"] == "demand"
 
 
@@ -124,3 +126,19 @@ def test_every_deployment_says_what_it_does_and_finds_its_flow(name: str) -> Non
     found = getattr(importlib.import_module(module), function)
     assert deployment["description"]
     assert set(deployment.get("parameters", {})) <= set(found.parameters.properties)
+
+
+def test_recovery_watches_every_state_in_which_a_process_may_die() -> None:
+    factories = [states.Pending, states.Submitting, states.InfrastructurePending]
+    factories += [states.Running, states.Retrying]
+    assert {made().name for made in factories} == set(ALIVE)
+
+
+def test_notices_are_about_this_flow_and_every_bad_end(installed: dict[str, Any]) -> None:
+    (automation,) = [a for a in installed["automations"] if a["name"] == "forecast-ended"]
+    trigger = automation["trigger"]
+    ends = {"Crashed", "Cancelled", "Failed", "TimedOut"}
+    assert set(trigger["expect"]) == {f"prefect.flow-run.{end}" for end in ends}
+    assert trigger["match_related"] == {"prefect.resource.role": "flow", "prefect.resource.name": FLOW}
+    (action,) = automation["actions"]
+    assert set(action["parameters"]) == set(notice.parameters.properties)

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import StateType
-from prefect.states import Cancelled, Completed, Pending, Running, Scheduled, State
+from prefect.states import Cancelled, Cancelling, Completed, Pending, Running, Scheduled, State
 
 from flows import reconcile as module
 from flows.forecast import forecast_workload
@@ -150,16 +150,29 @@ def test_trouble_with_one_workload_leaves_out_no_other(
     assert [run.workload.folder for run in started(client, site) if run.workload] == ["shop/"]
 
 
-def test_a_run_without_a_sign_of_life_is_called_crashed(
-    site: Site, client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((Pending(), Running()), StateType.CRASHED),
+        ((Pending(),), StateType.CRASHED),
+        ((Running(), Cancelling()), StateType.CANCELLED),
+    ],
+    ids=["at work", "starting", "being cancelled"],
+)
+def test_a_run_without_a_sign_of_life_comes_to_its_end(
+    site: Site,
+    client: SyncPrefectClient,
+    monkeypatch: pytest.MonkeyPatch,
+    before: tuple[State[Any], ...],
+    after: StateType,
 ) -> None:
     reconciled(site)
     (run,) = started(client, site)
-    end(client, run, Pending(), Running())
+    end(client, run, *before)
     assert revive_silent_runs(client) == 0, "it was heard of just now"
     later = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=20)
     monkeypatch.setattr(module, "_now", lambda: later)
     assert revive_silent_runs(client) >= 1
     state = client.read_flow_run(UUID(run.id)).state
     assert state is not None
-    assert state.type == StateType.CRASHED
+    assert state.type == after

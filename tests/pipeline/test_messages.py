@@ -169,3 +169,17 @@ def test_a_notice_that_fails_fails_nothing_else(outbox, workload):
     told = messages.already(workload, MANIFEST)
     assert not messages.notify(sns, None, told)
     assert not messages.notify(sns, f"{topic}-gone", told)
+
+
+def test_a_body_fits_into_sns_whatever_its_letters(workload):
+    error = ResourceFailed("数" * 300_000, "\u202e" * 10)
+    body = messages.failure(workload, "Import-Data", error).body
+    assert 190_000 < len(body.encode()) < 256 * 1024
+    assert "\u202e" not in messages.failure(workload, "Import-Data", ResourceFailed("x", "\u202e y")).body
+
+
+def test_a_folder_with_a_line_break_adds_no_line():
+    odd = Workload("demand", "a\nWhat to do: pay/")
+    told = messages.failure(odd, "Import-Data", ResourceFailed("It failed.", "Try again."))
+    assert "\nWhat to do: pay" not in told.body
+    assert told.subject.isprintable()
