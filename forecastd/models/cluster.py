@@ -169,5 +169,9 @@ def _local(address: str) -> Any:
     from distributed import LocalCluster
 
     return LocalCluster(
-        n_workers=int(workers), threads_per_worker=1, dashboard_address=None, memory_limit=0, host="127.0.0.1"
+        n_workers=int(workers),
+        threads_per_worker=1,
+        dashboard_address="127.0.0.1:0",
+        memory_limit=0,
+        host="127.0.0.1",
     )
