@@ -1,14 +1,15 @@
 """From an upload to a published forecast.
 
-    Take-Stock ─▶ Check-Input ─▶ Keep-Ledger ─▶ Create-Dataset ×1…3 ─▶ Create-DatasetGroup ─▶ Choose-Predictor
-                                                                                    │ unless imported
-    Measure-Accuracy ◀── Create-Predictor ◀────────────────────────── Import-Data ×1…3
-        │                  unless one is used again
-        └─▶ Create-Forecast ─▶ Export-Forecast ─▶ Check-Forecast ─▶ Update-Resources
-                                                                            │
-                                 Strategy-Choice ◀── Notify ◀── Apply-Retention
-                                        │ PerformDelete
-                                        └─▶ Delete-Forecast ─▶ Delete-Predictor ─▶ Delete-ImportJob
+    Take-Stock ─▶ Check-Input ─▶ Keep-Ledger ─▶ Create-Dataset ×1…3 ─▶ Create-DatasetGroup
+                                                                                │
+    Create-Predictor ◀────────────── Import-Data ×1…3 ◀──────────────── Choose-Predictor
+        │ unless one is used again        unless imported
+        ▼
+    Measure-Accuracy ─▶ Create-Forecast ─▶ Export-Forecast ─▶ Check-Forecast ─▶ Update-Resources
+                                                                                │
+                              Strategy-Choice ◀── Notify ◀── Apply-Retention ◀──┘
+                                  │ PerformDelete
+                                  └─▶ Delete-Forecast ─▶ Delete-Predictor ─▶ Delete-ImportJob
 
 Every step asks first what exists, so a run that failed, crashed or was cancelled goes on where it stopped
 when it is run again. A run is known by the fingerprint of its content: the same content is not forecast
