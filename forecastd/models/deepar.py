@@ -7,6 +7,7 @@ a minute on one core rather than an hour.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,8 @@ from forecastd.models.history import History
 from forecastd.models.neural import Neural, Schedule
 from forecastd.models.quantiles import GRID
 from forecastd.models.tensors import Batch
+
+warnings.filterwarnings("ignore", "Using a non-tuple sequence", module="gluonts")
 
 BATCHES_PER_EPOCH = 2
 WINDOWS_PER_BATCH = 64
