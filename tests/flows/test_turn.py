@@ -1,6 +1,7 @@
 """One run per workload at a time."""
 
 import contextvars
+import datetime as dt
 import threading
 import time
 
@@ -8,10 +9,13 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+from prefect.runtime import flow_run
 
+from blocks.recovery import FLOW
 from flows import turn as turns
 from flows.turn import turn
-from tasks.runs import turn_name
+from pipeline.workload import Workload
+from tasks.runs import TO_COME, runs, turn_name
 
 
 @flow(name="forecast-turn", validate_parameters=False)
@@ -44,6 +48,34 @@ def test_a_slot_that_nobody_holds_is_freed(prefect_server: None, monkeypatch: py
         client.update_global_concurrency_limit(turn_name("lost"), taken)
     takes_turn("lost", log)
     assert log == ["in", "out"] * 2
+
+
+@flow(name=FLOW, validate_parameters=False)
+def looks_at_itself(bucket: str, seen: list, fails: bool = False) -> None:
+    seen.append(relied_on())
+    with turn(Workload(bucket).label):
+        seen.append(relied_on())
+        assert not fails
+
+
+def relied_on() -> bool:
+    """Whether an upload of now may rely on the run that asks, by what the server says of it."""
+    with get_client(sync_client=True) as client:
+        (me,) = [run for run in runs(client, TO_COME) if run.id == flow_run.get_id()]
+    return me.will_take_stock(dt.datetime.now(dt.UTC))
+
+
+def test_a_run_is_relied_on_until_it_has_its_turn(prefect_server: None) -> None:
+    seen: list[bool] = []
+    looks_at_itself("relied-on", seen)
+    assert seen == [True, False]
+
+
+def test_a_run_that_begins_again_is_not_relied_on(prefect_server: None) -> None:
+    seen: list[bool] = []
+    looks_at_itself.with_options(retries=1)("retried", seen, fails=True, return_state=True)
+    assert seen[:2] == [True, False]
+    assert not any(seen[2:])
 
 
 def test_names_are_what_prefect_allows_and_differ() -> None:
