@@ -76,6 +76,8 @@ class Watch:
         if self._is_due(now, ready):
             self._start(now)
         elif self.state in ("starting", "well"):
+            if self.state == "well" and not ready.issuperset(self.part.needs):
+                self.last_well = now  # it may be silent because of what it leans on: no reason to replace it
             self._look(now)
 
     def _is_due(self, now: float, ready: set[str]) -> bool:

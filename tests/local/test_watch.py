@@ -154,3 +154,15 @@ def test_a_part_that_falls_silent_is_replaced_but_not_at_once(scene: Scene) -> N
     assert scene.turn(watch, 6) == "well"
     assert scene.turn(watch, SILENT_S) == "resting"
     assert scene.ended == [scene.children[0]]
+
+
+def test_a_part_is_not_replaced_for_the_silence_of_what_it_needs(scene: Scene) -> None:
+    watch = scene.watch(needs=("other",))
+    there = frozenset({"other"})
+    scene.turn(watch, ready=there)
+    assert scene.turn(watch, ready=there) == "well"
+    scene.is_well = False
+    assert scene.turn(watch, 6) == "well"
+    assert scene.turn(watch, SILENT_S) == "well"
+    assert scene.turn(watch, SILENT_S - 1, there) == "well", "it has as long as usual to come back"
+    assert scene.turn(watch, 2, there) == "resting"
