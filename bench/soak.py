@@ -1,6 +1,6 @@
 """A thousand uploads to a stack whose parts are killed meanwhile: what is lost, what is done twice?
 
-    python -m bench.soak [--uploads 1000] [--workloads 20] [--burst 50] [--pause 15] [--seed 1]
+    python -m bench.soak [--uploads 1000] [--workloads 20] [--burst 50] [--kills 4] [--seed 1]
 
 It starts a stack of its own on free ports. Uploads come in bursts, in an order drawn by the seed: files of
 every workload and their later versions, of which three in ten are repetitions (half of these put the same
@@ -46,7 +46,7 @@ START_S = 300
 QUIET_S = 20
 LOOK_S = 1.0
 
-# In this order, one after every so many bursts; the worker's runs go with it every second time.
+# In this order, over and over; the worker's runs go with it every second time.
 VICTIMS = ("bridge", "worker", "prefect")
 
 
@@ -174,6 +174,7 @@ class Soak:
     say: Callable[[str], None] = print
     killed: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.monotonic)
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.s3 = self.soaked.stack.client("s3")
@@ -181,7 +182,7 @@ class Soak:
         self.queue = self.sqs.get_queue_url(QueueName="forecast-uploads")["QueueUrl"]
 
     def upload(self) -> None:
-        """All bursts, with the kills between them."""
+        """All bursts, while parts die one after the other."""
         for number in range(self.workloads):
             self.soaked.stack.put(f"{folder_of(number)}params.json", params())
         bursts = [self.order[at : at + self.burst] for at in range(0, len(self.order), self.burst)]
@@ -189,9 +190,18 @@ class Soak:
             for step in burst:
                 self._notify(step) if step.is_notice else self._put(step)
             self.say(f"{self.elapsed}  burst {number} of {len(bursts)}: {len(burst)} uploads")
-            time.sleep(self.pause_s / 2)
-            self._kill(number)
-            time.sleep(self.pause_s / 2)
+            time.sleep(self.pause_s)
+
+    def kill_parts(self, times: int, every_s: float) -> None:
+        """Kill every victim so often, one at a time; the stack's supervisor starts them again."""
+        for number in range(times * len(VICTIMS)):
+            if self.ended.wait(every_s):
+                return
+            part = VICTIMS[number % len(VICTIMS)]
+            with_runs = part == "worker" and self.killed["worker"] % 2 == 1
+            self.soaked.kill(part, with_runs)
+            self.killed[part] += 1
+            self.say(f"{self.elapsed}  killed {part}{' and all runs' if with_runs else ''}")
 
     def _put(self, step: Step) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=step.key, Body=step.body)
@@ -207,13 +217,6 @@ class Soak:
         }
         self.sqs.send_message(QueueUrl=self.queue, MessageBody=json.dumps({"Records": [record]}))
 
-    def _kill(self, number: int) -> None:
-        part = VICTIMS[number % len(VICTIMS)]
-        with_runs = part == "worker" and self.killed["worker"] % 2 == 1
-        self.soaked.kill(part, with_runs)
-        self.killed[part] += 1
-        self.say(f"{self.elapsed}  killed {part}{' and all runs' if with_runs else ''}")
-
     @property
     def elapsed(self) -> str:
         seconds = int(time.monotonic() - self.started)
@@ -221,12 +224,16 @@ class Soak:
 
     # -- the end
 
-    def wait(self, limit_s: float) -> bool:
-        """Return when nothing is left to do, and stayed so for a while; False if the time is over."""
+    def wait(self, limit_s: float, killing: threading.Thread) -> bool:
+        """Return when nobody kills any more, nothing is left to do, and it stayed so for a while.
+
+        Returns:
+            False if the time is over.
+        """
         until, quiet_since, told = time.monotonic() + limit_s, None, 0.0
         while time.monotonic() < until:
             messages, runs = self._open()
-            if messages or runs:
+            if messages or runs or killing.is_alive():
                 quiet_since = None
             elif quiet_since is None:
                 quiet_since = time.monotonic()
@@ -342,8 +349,12 @@ def soak(folder: Path, arguments: Any, say: Callable[[str], None]) -> list[str]:
     order = steps(arguments.uploads, arguments.workloads, arguments.seed)
     with Soaked(folder) as soaked:
         one = Soak(soaked, order, arguments.workloads, arguments.burst, arguments.pause, say)
+        killing = threading.Thread(target=one.kill_parts, args=(arguments.kills, arguments.kill_every))
+        killing.start()
         one.upload()
-        in_time = one.wait(arguments.limit * 60)
+        in_time = one.wait(arguments.limit * 60, killing)
+        one.ended.set()
+        killing.join()
         wrong = list(one.violations())
         if not in_time:
             wrong.append(f"not quiet {arguments.limit} minutes after the last upload")
@@ -357,7 +368,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--uploads", type=int, default=1000)
     made.add_argument("--workloads", type=int, default=20)
     made.add_argument("--burst", type=int, default=50)
-    made.add_argument("--pause", type=float, default=15.0, help="seconds between two bursts")
+    made.add_argument("--pause", type=float, default=10.0, help="seconds between two bursts")
+    made.add_argument("--kills", type=int, default=4, help="of each part")
+    made.add_argument("--kill-every", type=float, default=25.0, help="seconds between two kills")
     made.add_argument("--limit", type=float, default=45.0, help="minutes to wait for quiet at the end")
     made.add_argument("--seed", type=int, default=1)
     made.add_argument("--folder", type=Path, help="keep the stack's state and logs there")

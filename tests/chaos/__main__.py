@@ -54,11 +54,12 @@ def parser() -> argparse.ArgumentParser:
     swept = commands.add_parser("sweep")
     swept.add_argument("--scenario", action="append", choices=list(SCENARIOS), help="default: all")
     swept.add_argument("--share", type=float, default=1.0, help="of all cases; 1: every one")
+    swept.add_argument("--bare", action="store_true", help="without Prefect: the same AWS calls, faster")
     swept.set_defaults(command=sweep_command)
     stormy = commands.add_parser("weather")
     stormy.add_argument("--runs", type=int, default=20)
     stormy.add_argument("--share", type=float, default=0.2, help="of all calls that go wrong")
-    stormy.set_defaults(command=weather_command)
+    stormy.set_defaults(command=weather_command, bare=False)
     for each in (swept, stormy):
         each.add_argument("--seed", type=int, default=1)
         each.add_argument("--lanes", type=int, default=2, help="cases side by side")
@@ -70,7 +71,7 @@ def main() -> int:
     arguments = parser().parse_args()
     command: Callable[[argparse.Namespace, World], int] = arguments.command
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, World(Path(folder)) as world:
+    with tempfile.TemporaryDirectory() as folder, World(Path(folder), arguments.bare) as world:
         status = command(arguments, world)
     _say(f"{time.monotonic() - started:.0f} seconds")
     return status

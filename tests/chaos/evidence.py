@@ -18,6 +18,7 @@ RUN = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{12}(?![0-9a-zA-Z])")
 MOMENT = re.compile(r"\d{4}-?\d\d-?\d\dT\d\d[-:]?\d\d[-:]?\d\d(\.\d+)?Z")
 STABLE = re.compile(r"(?<=_)[0-9a-f]{8}(?![0-9a-zA-Z])")  # of a name that belongs to the workload
 SLUG = re.compile(r"(?<=_)[0-9a-f]{6}(?=_)")  # of a table's name
+DIGEST = re.compile(r"(?<![0-9a-zA-Z])(?:[0-9a-f]{64}|[0-9a-f]{32}|[0-9a-f]{16})(?![0-9a-zA-Z])")
 ULID = re.compile(r"(?<=_)[0-9A-Z]{26}(?![0-9a-zA-Z])")
 
 LISTS = {
@@ -38,7 +39,12 @@ class Plain:
     def __call__(self, text: str) -> str:
         text = UUID.sub("<id>", text)
         text = RUN.sub(lambda found: self.runs.setdefault(found[0], f"<run {len(self.runs) + 1}>"), text)
-        for pattern, word in ((MOMENT, "<moment>"), (ULID, "<ulid>"), (STABLE, "<hash>")):
+        for pattern, word in (
+            (DIGEST, "<digest>"),
+            (MOMENT, "<moment>"),
+            (ULID, "<ulid>"),
+            (STABLE, "<hash>"),
+        ):
             text = pattern.sub(word, text)
         underscored = re.sub(r"[^a-z0-9]+", "_", self.name.lower())
         return SLUG.sub("<hash>", text.replace(self.name, "<name>").replace(underscored, "<name>"))

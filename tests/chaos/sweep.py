@@ -9,7 +9,7 @@ the undisturbed run.
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +19,10 @@ from tests.chaos.faults import KILLS, Call, Fault
 from tests.chaos.world import Case, World
 from tests.stack.harness import daily, params
 
-KINDS = (Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.RESET_AFTER)
+# What leaves the caller in the dark most comes first.
+KINDS = (Fault.KILL_AFTER, Fault.RESET_AFTER, Fault.KILL_BEFORE)
 SIGKILLED = -9
+TOLD_EVERY = 20
 
 _numbers = itertools.count(1)
 
@@ -222,12 +224,12 @@ def _crashed(case: Case, reference: Reference, point: Point, kind: Fault) -> Ite
 # -- all of them
 
 
-def every(points: Iterable[Point]) -> list[tuple[Point, Fault]]:
+def every(points: Sequence[Point]) -> list[tuple[Point, Fault]]:
     """The whole sweep."""
-    return [(point, kind) for point in points for kind in KINDS]
+    return [(point, kind) for kind in KINDS for point in points]
 
 
-def a_part(points: Iterable[Point], share: float, seed: int) -> list[tuple[Point, Fault]]:
+def a_part(points: Sequence[Point], share: float, seed: int) -> list[tuple[Point, Fault]]:
     """Every change killed after the server committed, and a seeded share of all else."""
     source = random.Random(seed)
     cases = every(points)
@@ -252,12 +254,15 @@ def sweep(
             verdict = crash(world, reference, *case)
         except Exception as error:  # a case that cannot be judged is not well
             verdict = Verdict(reference.scenario.name, *case, (f"{type(error).__name__}: {error}",))
-        if verdict.wrong:
-            say(str(verdict))
         return verdict
 
+    verdicts = []
     with ThreadPoolExecutor(lanes) as pool:
-        return list(pool.map(one, cases))
+        for verdict in pool.map(one, cases):
+            verdicts.append(verdict)
+            if verdict.wrong or len(verdicts) % TOLD_EVERY == 0:
+                say(f"{len(verdicts):4} of {len(cases)}  {verdict}")
+    return verdicts
 
 
 def table(verdicts: Iterable[Verdict]) -> list[str]:
@@ -265,8 +270,8 @@ def table(verdicts: Iterable[Verdict]) -> list[str]:
     rows: dict[tuple[str, Point], dict[Fault, str]] = {}
     for verdict in verdicts:
         rows.setdefault((verdict.scenario, verdict.point), {})[verdict.kind] = "NO" if verdict.wrong else "ok"
-    lines = [f"{'scenario':10} {'kill before':12} {'kill after':11} {'reset after':12} call"]
+    lines = [f"{'scenario':10} {'kill after':12} {'reset after':12} {'kill before':12} call"]
     for (scenario, point), cells in rows.items():
         marks = [cells.get(kind, "·") for kind in KINDS]
-        lines.append(f"{scenario:10} {marks[0]:12} {marks[1]:11} {marks[2]:12} {point}")
+        lines.append(f"{scenario:10} {marks[0]:12} {marks[1]:12} {marks[2]:12} {point}")
     return lines

@@ -52,9 +52,16 @@ class Ended:
 
 
 class Nursery:
-    """The other end of `tests.chaos.nursery`."""
+    """The other end of `tests.chaos.nursery`.
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    Args:
+        environment: of the runs.
+        log: where it says what went wrong with itself.
+        bare: whether runs go without Prefect.
+    """
+
+    def __init__(self, environment: dict[str, str], log: Path, bare: bool) -> None:
+        self.bare = bare
         self._ids = itertools.count()
         self._news: dict[int, queue.Queue[dict[str, Any]]] = {}
         self._lock = threading.Lock()
@@ -82,7 +89,13 @@ class Nursery:
         """One flow run in a process of its own, at which the proxy's kills are aimed."""
         number = next(self._ids)
         mine = self._news[number] = queue.Queue()
-        asked = {"id": number, "endpoint": endpoint.url, "parameters": parameters, "log": str(log)}
+        asked = {
+            "id": number,
+            "endpoint": endpoint.url,
+            "parameters": parameters,
+            "log": str(log),
+            "bare": self.bare,
+        }
         with self._lock:
             assert self._process.stdin is not None
             self._process.stdin.write(json.dumps(asked) + "\n")
@@ -101,9 +114,15 @@ class Nursery:
 
 
 class World:
-    """The services, the Prefect server and the nursery; use it as a context."""
+    """The services, the Prefect server and the nursery; use it as a context.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: for all that they keep.
+        bare: runs go without Prefect's engine, and there is no Prefect server.
+    """
+
+    def __init__(self, folder: Path, bare: bool = False) -> None:
+        self.bare = bare
         self.settings = Settings(folder / "world", *free_ports(3))
         self.logs = folder / "runs"
         self.logs.mkdir(parents=True)
@@ -111,7 +130,8 @@ class World:
         self._watching = threading.Thread(target=self.supervisor.run)
 
     def _parts(self) -> list[Part]:
-        wanted = [part for part in parts_of(self.settings) if part.name in PARTS]
+        names = [name for name in PARTS if name != "prefect" or not self.bare]
+        wanted = [part for part in parts_of(self.settings) if part.name in names]
         return [replace(part, environment={**part.environment, **QUICK}) for part in wanted]
 
     def __enter__(self) -> "World":
@@ -127,14 +147,10 @@ class World:
             "FORECAST_BUCKET": BUCKET,
             "PREFECT_LOGGING_TO_API_ENABLED": "false",
         }
-        subprocess.run(
-            [sys.executable, "-m", "blocks"],
-            cwd=ROOT,
-            env=environment,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        self.nursery = Nursery(environment, self.logs / "nursery.log")
+        if not self.bare:
+            save = [sys.executable, "-m", "blocks"]
+            subprocess.run(save, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+        self.nursery = Nursery(environment, self.logs / "nursery.log", self.bare)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -158,6 +174,8 @@ class World:
 
         Its lease on the workload's turn ends, and its state becomes Crashed.
         """
+        if self.bare:
+            return
         made = SyncPrefectClient(f"{self.settings.prefect_url}/api")  # asks again when the server is busy
         prefect: Any  # its paths are typed one by one
         with made as prefect:
