@@ -15,13 +15,13 @@ from pipeline.domains import METADATA
 from pipeline.forecastfile import Key
 from pipeline.params import Params
 from pipeline.policy.gate import Gate
-from pipeline.recent import Recent, joined
+from pipeline.recent import FEWEST_STEPS, Recent, joined
 from pipeline.tally import Tally
 from pipeline.verdict import Check, count, worst, worst_names
 
-FEWEST_STEPS = 10  # of history that say something about an item
 FEWEST_ROWS = 5  # services leave out items with fewer
 LEAST_WINDOW = 24  # steps in which an item has to vary to be called varying
+FLAT = 0.01  # of what lay between the same quantiles in that time: below it a forecast is one number
 # Small totals change by large factors without anybody noticing: this share of the largest total, or of an
 # item's largest value, is added to both sides.
 CALM_TOTAL = 0.1
@@ -149,8 +149,8 @@ def _flatness(evidence: Evidence, name: str, member: str, limit: float) -> Check
     labels = evidence.tally.quantiles
     flat = np.zeros(len(spread), dtype=bool)
     if len(labels) > 1:
-        varies = _differ(window, labels[0], labels[-1])
-        flat |= varies & (spread <= 1e-9 * np.fmax(largest, 1e-300))
+        usual = _between(window, labels[0], labels[-1])
+        flat |= (usual > 0) & (spread <= FLAT * usual)
     lives = np.logical_and(*(window.of_type("p50", zeros) != 0 for zeros in (False, True)))
     flat |= lives & (largest == 0)
     return _by_item(
@@ -158,10 +158,10 @@ def _flatness(evidence: Evidence, name: str, member: str, limit: float) -> Check
     )
 
 
-def _differ(window: Recent, low: str, high: str) -> np.ndarray:
-    """Whether two quantiles of the past differ, whatever steps without a value stand for."""
-    differ = [window.of_type(low, zeros) < window.of_type(high, zeros) for zeros in (False, True)]
-    return np.logical_and(*differ)
+def _between(window: Recent, low: str, high: str) -> np.ndarray:
+    """[N] how far apart two quantiles of the past are at the least, whatever steps without a value mean."""
+    apart = [window.of_type(high, zeros) - window.of_type(low, zeros) for zeros in (False, True)]
+    return np.minimum(*apart)
 
 
 def _total(evidence: Evidence, name: str, member: str, limit: float) -> Check:
@@ -170,7 +170,7 @@ def _total(evidence: Evidence, name: str, member: str, limit: float) -> Check:
     if not totals.any():
         return _nothing(name, member, "the recent history is nothing but zero.")
     like_past = [past.level(evidence.tally.types, with_zeros=zeros)[known].sum() for zeros in (False, True)]
-    rolling = _rolling_means(totals, evidence.params.horizon)
+    rolling = _rolling_means(totals, past.reported(), evidence.params.horizon)
     low, high = min(*like_past, rolling.min()), max(*like_past, rolling.max())
     found = float(evidence.tally.of("level")[known].sum())
     nearest = min(max(found, low), high)
@@ -182,11 +182,17 @@ def _total(evidence: Evidence, name: str, member: str, limit: float) -> Check:
     return _limited(name, member, words, factor, limit, factor > limit)
 
 
-def _rolling_means(totals: np.ndarray, window: int) -> np.ndarray:
-    """The means of so many consecutive totals, at each place; of all, if there are fewer."""
-    sums = np.concatenate([[0.0], np.cumsum(totals)])
+def _rolling_means(totals: np.ndarray, reported: np.ndarray, window: int) -> np.ndarray:
+    """The means of so many consecutive totals, at each place where at least half of the steps have rows."""
     width = min(window, len(totals))
-    return (sums[width:] - sums[:-width]) / width
+    sums, counts = (_moving_sums(numbers, width) for numbers in (totals, reported.astype(float)))
+    enough = counts >= min(width, reported.sum()) / 2
+    return sums[enough] / counts[enough]
+
+
+def _moving_sums(numbers: np.ndarray, width: int) -> np.ndarray:
+    sums = np.concatenate([[0.0], np.cumsum(numbers)])
+    return sums[width:] - sums[:-width]
 
 
 def _change(evidence: Evidence, name: str, member: str, limit: float) -> Check:

@@ -3,7 +3,7 @@
     rows of the input          t   ─▶  steps back  3  2  1 │ forecast
     finer or several per step      ─▶  added up, or averaged where params.json says so
 
-Up to a year is kept, so that a season is seen; less where that would be more than ten million values. What
+Up to a year is kept, so that a season is seen; less where that would be more than five million values. What
 is kept are the steps that have rows: one number each, whatever the size of the files.
 """
 
@@ -29,10 +29,11 @@ from pipeline.params import Params
 from pipeline.quantiles import quantile
 from pipeline.workload import Workload
 
-MOST_CELLS = 10_000_000
+MOST_CELLS = 5_000_000
+FEWEST_STEPS = 10  # with fewer an item tells nothing; so many are kept whatever the number of items
 LEAST_STEPS = 48
 YEAR_MINUTES = 365.25 * 24 * 60
-ROWS_HELD = 3_000_000  # before they are added up
+ROWS_HELD = 1_000_000  # before they are added up
 SEPARATOR = "\x1f"  # joins item and dimensions into one key
 
 
@@ -142,6 +143,10 @@ class Recent:
         """[B] all items together, from the step directly before the forecast backwards."""
         return np.bincount(self.back, weights=self.values)[1:]
 
+    def reported(self) -> np.ndarray:
+        """[B] whether any item has a value in the step."""
+        return np.bincount(self.back)[1:] > 0
+
     def of(self, places: np.ndarray) -> "Recent":
         """The history of some items, in another order; -1 stands for one that is not there."""
         target = np.full(len(self.items) + 1, -1)
@@ -202,7 +207,7 @@ def staged(s3: Any, workload: Workload, run: str) -> list[str]:
 def reach(params: Params, items: int) -> int:
     """How many steps are kept, for about so many items."""
     wanted = max(math.ceil(YEAR_MINUTES / params.frequency.minutes), 4 * params.horizon, LEAST_STEPS)
-    return max(params.horizon, min(wanted, MOST_CELLS // max(items, 1)))
+    return max(FEWEST_STEPS, min(wanted, MOST_CELLS // max(items, 1)))
 
 
 def _is_averaged(params: Params) -> bool:
@@ -279,8 +284,10 @@ class _Gathered:
             return
         self._last_back = min(self._last_back, int(back.min()))
         names = rows["item"].cat.categories
-        codes = np.array([self._codes.setdefault(name, len(self._codes)) for name in names])
-        cells = pd.DataFrame({"item": codes[rows["item"].cat.codes], "back": back, "sum": rows["value"]})
+        codes = np.array([self._codes.setdefault(name, len(self._codes)) for name in names], dtype=np.int32)
+        cells = pd.DataFrame(
+            {"item": codes[rows["item"].cat.codes], "back": back.astype(np.int32), "sum": rows["value"]}
+        )
         cells = cells[np.isfinite(cells["sum"])]
         self._lowest.append(cells.groupby("item")["sum"].min())
         recent = cells[(cells["back"] <= self._reach) & (cells["back"] > 0)].assign(count=1)
@@ -298,14 +305,14 @@ class _Gathered:
             else _added(pd.DataFrame(columns=["item", "back", "sum", "count"], dtype=float))
         )
         values = (cells["sum"] / cells["count"] if averaged else cells["sum"]).to_numpy(dtype=float)
-        item = cells["item"].to_numpy(dtype=int)
+        item = cells["item"].to_numpy(dtype=np.int32)
         order = np.lexsort((values, item))
         lowest = np.full(len(self._codes), np.nan)
         if self._lowest:
             least = pd.concat(self._lowest).groupby(level=0).min()
             lowest[least.index] = least.to_numpy()
         items = pd.Index(list(self._codes), dtype=object)
-        back = cells["back"].to_numpy(dtype=int)
+        back = cells["back"].to_numpy(dtype=np.int32)
         return Recent(items, lowest, item[order], back[order], values[order], self._last_back)
 
 

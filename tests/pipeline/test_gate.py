@@ -202,7 +202,7 @@ RULES = {
     "level": ({}, lambda trips: {"numbers": one_odd(middle=60.5 if trips else 59.5)}),
     "depth": ({}, lambda trips: {"numbers": one_odd(middle=-5.1 if trips else -4.9)}),
     "width": ({}, lambda trips: {"numbers": one_odd(half=50.5 if trips else 49.5)}),
-    "flatness": ({}, lambda trips: {"numbers": one_odd(half=0.0 if trips else 0.001)}),
+    "flatness": ({}, lambda trips: {"numbers": one_odd(half=0.039 if trips else 0.041)}),
     "total": ({"MostDistance": False}, lambda trips: {"numbers": values(middle=54.0 if trips else 44.0)}),
     "change": ({}, lambda trips: {"numbers": values(), "lasts": values(middle=35.5 if trips else 34.5)}),
 }
