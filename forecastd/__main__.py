@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from forecastd.errors import StartFailed
@@ -52,9 +53,15 @@ def _parser() -> argparse.ArgumentParser:
 def _settings(options: argparse.Namespace) -> Settings:
     given = {name: getattr(options, name, None) for name in ("data_dir", "host", "port", "workers")}
     try:
-        return Settings.from_environment(os.environ, **given)
+        settings = Settings.from_environment(os.environ, **given)
     except ValueError as error:
         raise StartFailed(str(error)) from error
+    if settings.cluster and find_spec("distributed") is None:
+        raise StartFailed(
+            f"FORECASTD_CLUSTER is {settings.cluster}, which needs the package distributed: install it with"
+            " `pip install -r requirements-cluster.txt -c constraints.txt`."
+        )
+    return settings
 
 
 def _serve(settings: Settings, options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from forecastd import __main__
 from forecastd.settings import Settings
 
 
@@ -57,3 +58,12 @@ def test_a_cluster_is_an_address_or_a_number_of_workers_here(address: str) -> No
 def test_a_job_may_use_what_the_machine_has_unless_told_otherwise() -> None:
     assert Settings().memory_bytes > 2**28
     assert Settings(memory_gib=0.5).memory_bytes == 2**29
+
+
+def test_a_cluster_without_its_package_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORECASTD_CLUSTER", "local:2")
+    monkeypatch.setattr(__main__, "find_spec", lambda name: None)
+    assert __main__.main(["serve", "--port", "0"]) == 1
+    assert "pip install -r requirements-cluster.txt" in capsys.readouterr().err
