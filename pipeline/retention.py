@@ -117,9 +117,9 @@ def apply(owner: Owner, policy: Retention, **pauses: Any) -> Swept:
     swept = Swept()
     whole = _clear(owner, known, planned.resources, swept, pauses)
     for run in planned.history:
-        if run in whole:
-            _forget(owner, known[run])
+        if known[run].state != "expired":
             swept.histories.append(run)
+        _forget(owner, known[run], with_record=run in whole)
     return swept
 
 
@@ -231,14 +231,16 @@ def _removed(owner: Owner, arn: str, swept: Swept, pauses: Mapping[str, Any]) ->
     return True
 
 
-def _forget(owner: Owner, of: Record) -> None:
-    """Removes a run's history and record, so that an interrupted removal is seen and finished.
+def _forget(owner: Owner, of: Record, with_record: bool) -> None:
+    """Removes a run's history and, when it owns nothing any more, its record.
 
-    From the first step on the run does not count as published, so its content would be forecast again.
+    From the first step on the run does not count as published, so its content would be forecast again; an
+    interrupted removal is seen by this, and finished.
     """
-    record.write(
-        owner.s3, owner.workload, replace(of, state="expired", training=None, accuracy=None, arns={})
-    )
+    if of.state != "expired":
+        ended = replace(of, state="expired", training=None, accuracy=None, arns={})
+        record.write(owner.s3, owner.workload, ended)
     for rel in (f"history/clean/{of.run}/", f"history/raw/{of.run}/", f"runs/{of.run}/export/"):
         storage.remove(owner.s3, owner.workload, rel)
-    storage.remove(owner.s3, owner.workload, f"runs/{of.run}/")
+    if with_record:
+        storage.remove(owner.s3, owner.workload, f"runs/{of.run}/")
