@@ -63,3 +63,10 @@ def test_new_content_under_the_same_key_is_another_event() -> None:
     (upload,) = merge([stored("train/a.csv", etag="one")])
     (changed,) = merge([stored("train/a.csv", etag="two")])
     assert upload.event()["id"] != changed.event()["id"]
+
+
+def test_an_event_tells_of_keys_and_etags_and_of_nothing_that_is_in_the_files() -> None:
+    (upload,) = merge([stored("train/a.csv")])
+    payload = upload.event()["payload"]
+    assert set(payload) == {"bucket", "key", "etag", "version_id", "size", "time", "objects"}
+    assert [set(one) for one in payload["objects"]] == [{"key", "etag", "size"}]

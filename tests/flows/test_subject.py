@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.subject import label_of, workload_of
+from flows.subject import label_of, name_of, workload_of
 from pipeline.errors import PipelineError
 from pipeline.workload import Workload
 
@@ -33,3 +33,17 @@ def test_a_key_that_is_no_input_is_refused() -> None:
 def test_a_label_is_found_for_any_parameters() -> None:
     assert label_of({"bucket": "demand", "key": "shop/train/a.csv"}) == "demand/shop"
     assert label_of({"bucket": "demand", "key": "nonsense"}) == "demand"
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("shop/train/a.csv", "demand/shop · a.csv"),
+        (None, "demand · everything"),
+        ("a\nb/train/c\r\u202ed.csv", "demand/a\\u000ab · c\\u000d\\u202ed.csv"),
+        ("train/'; drop table x;-- 😀 =1+1.csv", "demand · '; drop table x;-- 😀 =1+1.csv"),
+    ],
+)
+def test_the_name_of_a_run_is_one_line_whatever_the_key(key: str | None, name: str) -> None:
+    assert name_of({"bucket": "demand", "key": key}) == name
+    assert name.isprintable()
