@@ -165,4 +165,4 @@ def test_a_part_is_not_replaced_for_the_silence_of_what_it_needs(scene: Scene) -
     assert scene.turn(watch, 6) == "well"
     assert scene.turn(watch, SILENT_S) == "well"
     assert scene.turn(watch, SILENT_S - 1, there) == "well", "it has as long as usual to come back"
-    assert scene.turn(watch, 2, there) == "resting"
+    assert scene.turn(watch, 6, there) == "resting"
