@@ -15,10 +15,13 @@ from forecastd.models import archive, candidates
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.deepar import DeepAr
 from forecastd.models.history import History
+from forecastd.models.predictor import Predictor
 from forecastd.models.quantiles import GRID, MEDIAN
+from forecastd.models.training import TrainingRequest, train
 from forecastd.series.algorithms import LIKELIHOODS, NEURAL, RELATED_KINDS
 from forecastd.series.frequency import Frequency
 from forecastd.series.panel import Panel
+from forecastd.series.tuning import Range
 
 HORIZON, LENGTH = 7, 120
 QUICK = {"epochs": "2", "context_length": "14"}
@@ -199,3 +202,50 @@ def test_the_context_is_chosen_where_it_is_not_given(
     algorithm.fit(History.of(panel(), HORIZON), seed=1, threads=1)
     assert algorithm.effective()["context_length"] == effective
     assert algorithm.forecast(History.of(panel(), HORIZON), 1).shape == (6, HORIZON, len(GRID))
+
+
+REQUEST = TrainingRequest(
+    method="CNN-QR",
+    horizon_steps=HORIZON,
+    quantiles=(0.1, 0.5, 0.9),
+    want_mean=True,
+    windows=1,
+    offset_steps=HORIZON,
+    hyperparameters={"epochs": "2"},
+    optimization_metric="AverageWeightedQuantileLoss",
+    seed=1,
+    threads=2,
+    time_limit_s=None,
+)
+
+
+def ignore(fraction: float, left: float | None) -> None:
+    """A progress report that nobody reads."""
+
+
+def test_two_cores_give_the_same_predictor_as_one_and_tell_what_was_used(tmp_path: Any) -> None:
+    one, two = (train(panel(), replace(REQUEST, threads=threads), ignore) for threads in (1, 2))
+    pd.testing.assert_frame_equal(one.backtests, two.backtests)
+    assert two.hyperparameters["context_length"] == "14"
+    two.save(tmp_path)
+    pd.testing.assert_frame_equal(
+        Predictor.load(tmp_path).forecast(panel(), (0.1, 0.9), True), one.forecast(panel(), (0.1, 0.9), True)
+    )
+
+
+def test_what_cannot_be_learnt_from_fails_with_its_sentence_from_another_process_too() -> None:
+    with pytest.raises(JobFailed, match=r"found 226 observations in 2 time series\): CNN-QR needs 300"):
+        train(panel(items=2), REQUEST, ignore)
+
+
+def test_the_time_limit_is_shared_by_all_fits() -> None:
+    endless = replace(REQUEST, hyperparameters={"epochs": "10000"}, time_limit_s=2.0)
+    assert train(panel(), endless, ignore).report["seconds"] < 60
+
+
+def test_a_tuning_chooses_within_its_ranges_and_is_reported() -> None:
+    ranges = (Range("context_length", "integer", low=10, high=30),)
+    trained = train(panel(), replace(REQUEST, tuning=ranges), ignore)
+    assert 10 <= int(trained.hyperparameters["context_length"]) <= 30
+    assert trained.hyperparameters["epochs"] == "2"
+    assert len(trained.report["trials"]) == 8
