@@ -87,7 +87,7 @@ class Backtest:
         return [
             Stretch(candidate, windows, rows)
             for windows in self._windows_by_fit(name)
-            for rows in together(algorithm, self.panel.size, self.threads)
+            for rows in together(algorithm, self.panel.size)
         ]
 
     def take(self, stretch: Stretch, forecasts: Sequence[np.ndarray]) -> None:

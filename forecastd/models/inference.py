@@ -83,7 +83,7 @@ def mixed_forecast(
 def _shares(forecaster: Forecaster, mixture: Mixture, parts: list[_Part]) -> Iterator[Share]:
     for number, part in enumerate(parts):
         for name in mixture.weights:
-            for place in together(forecaster.algorithms[name], len(part.rows), forecaster.threads):
+            for place in together(forecaster.algorithms[name], len(part.rows)):
                 part.missing += 1
                 yield Share(name, number, part.rows[place], place)
 

@@ -1,15 +1,10 @@
-"""Running a method of one series on many: newest part of the history, all cores, and no series can fail
-the rest.
-"""
+"""Running a method of one series on many: newest part of the history, and no series can fail the rest."""
 
 from __future__ import annotations
 
-import multiprocessing
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -18,8 +13,6 @@ import pandas as pd
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.history import History
 from forecastd.models.quantiles import GRID
-
-WORTH_A_POOL = 4  # series; for fewer, starting processes costs more than it saves
 
 
 @dataclass(frozen=True)
@@ -45,15 +38,15 @@ class PerSeries(Algorithm):
 
     @property
     def method(self) -> Method:
-        """The function, importable by name so that it can be sent to another process."""
+        """The function."""
         raise NotImplementedError
 
     def forecast(self, history: History, threads: int) -> np.ndarray:
         """See ``Algorithm.forecast``."""
         seen = history.last_steps(self.longest[history.frequency.unit])
         forecast = np.full((history.size, history.horizon, len(GRID)), np.nan)
-        tasks = [self.one(seen, row) for row in range(seen.size)]
-        for row, answer in enumerate(_run(self.method, tasks, threads)):
+        for row in range(seen.size):
+            answer = _guarded(self.method, self.one(seen, row))
             if answer is not None:
                 forecast[row] = answer
         return forecast
@@ -70,17 +63,6 @@ class PerSeries(Algorithm):
             features=np.zeros((len(history.times) - start, 0)),
             holidays={},
         )
-
-
-def _run(method: Method, tasks: list[OneSeries], threads: int) -> list[np.ndarray | None]:
-    guarded = partial(_guarded, method)
-    inside_a_pool = multiprocessing.current_process().daemon  # such a process may not start others
-    if threads < 2 or len(tasks) < WORTH_A_POOL or inside_a_pool:
-        return [guarded(task) for task in tasks]
-    first = guarded(tasks[0])  # here, so that the other processes start with its libraries imported
-    with ProcessPoolExecutor(threads, mp_context=multiprocessing.get_context("fork")) as pool:
-        chunk = max(1, len(tasks) // (8 * threads))
-        return [first, *pool.map(guarded, tasks[1:], chunksize=chunk)]
 
 
 def _guarded(method: Method, task: OneSeries) -> np.ndarray | None:

@@ -15,16 +15,15 @@ from forecastd.errors import JobFailed
 from forecastd.models import archive, candidates, quantiles
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.cores import single_threaded_algebra
-from forecastd.models.crew import Crew, local_crew
+from forecastd.models.crew import Crew
 from forecastd.models.ensemble import Mixture
 from forecastd.models.fallback import MODEL, completed
 from forecastd.models.gaps import reopened
 from forecastd.models.history import History
 from forecastd.models.inference import Forecaster, mixed_forecast
+from forecastd.models.stretch import crew_for
 from forecastd.series.metrics import Metrics
 from forecastd.series.panel import Panel
-
-WORTH_PROCESSES = 100_000  # values of history, below which starting others costs more than it saves
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ class Predictor:
     ) -> tuple[np.ndarray, list[str]]:
         """Quantiles of the internal grid [N, H, K], ordered and finite, and a label for each series."""
         panel = reopened(panel)
-        crew = crew or local_crew(self.threads if panel.values.size >= WORTH_PROCESSES else 1)
+        crew = crew or crew_for(panel, self.algorithms.values(), self.threads)
         threads = self.threads if crew.size == 1 else 1
         forecaster = Forecaster(panel, self.algorithms, self.horizon, threads)
         forecast = mixed_forecast(forecaster, self.mixture, crew, progress)

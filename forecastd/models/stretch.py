@@ -14,7 +14,7 @@ import numpy as np
 
 from forecastd.models import candidates
 from forecastd.models.algorithm import Algorithm, State
-from forecastd.models.crew import Task
+from forecastd.models.crew import Crew, Task, local_crew
 from forecastd.models.fallback import has_enough, with_naive
 from forecastd.models.history import History
 from forecastd.models.per_series import PerSeries
@@ -24,6 +24,8 @@ from forecastd.series.windows import Window
 
 MOST_SERIES_IN_A_TASK = 32  # of a method that looks at each series by itself
 TASKS_OF_FEW_SERIES = 16
+WORTH_PROCESSES = 100_000  # values of history
+SERIES_WORTH_PROCESSES = 4  # where each is estimated by itself
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,16 @@ def load_libraries(names: Iterable[str]) -> None:
         import_module(library)
 
 
-def together(algorithm: Algorithm, size: int, threads: int) -> Iterator[slice]:
+def crew_for(panel: Panel, algorithms: Iterable[Algorithm], processes: int) -> Crew:
+    """As many processes as allowed; this one alone where starting others costs more than it saves."""
+    one_by_one = any(isinstance(algorithm, PerSeries) for algorithm in algorithms)
+    much = panel.values.size >= WORTH_PROCESSES or (one_by_one and panel.size >= SERIES_WORTH_PROCESSES)
+    return local_crew(processes if much else 1)
+
+
+def together(algorithm: Algorithm, size: int) -> Iterator[slice]:
     """The series that are forecast in one task: all, or some where each is forecast by itself."""
-    if not isinstance(algorithm, PerSeries) or threads > 1:
+    if not isinstance(algorithm, PerSeries):
         yield slice(0, size)
         return
     step = int(np.clip(size // TASKS_OF_FEW_SERIES, 1, MOST_SERIES_IN_A_TASK))

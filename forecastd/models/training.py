@@ -37,11 +37,17 @@ from forecastd.models.ensemble import (
 from forecastd.models.fallback import completed, has_enough
 from forecastd.models.gaps import reopened
 from forecastd.models.history import History
-from forecastd.models.per_series import PerSeries
-from forecastd.models.predictor import WORTH_PROCESSES, Evaluation, Predictor, WindowMetrics, forecast_table
+from forecastd.models.predictor import Evaluation, Predictor, WindowMetrics, forecast_table
 from forecastd.models.progress import Progress
 from forecastd.models.residuals import scales
-from forecastd.models.stretch import Candidate, Stretch, forecast_task, learning_task, load_libraries
+from forecastd.models.stretch import (
+    Candidate,
+    Stretch,
+    crew_for,
+    forecast_task,
+    learning_task,
+    load_libraries,
+)
 from forecastd.models.tuning import SHARE_OF_EPOCHS, TRIALS, Trial, best, judged, told, trials, tuning_window
 from forecastd.series.algorithms import (
     AUTO_ML,
@@ -58,7 +64,6 @@ from forecastd.series.windows import Window, backtest_windows
 
 MOST_SERIES_IN_SELECTION = 3000  # more do not change the mixture, only the time
 TUNING = "tuning"  # as a kind of step
-SERIES_WORTH_PROCESSES = 4  # where each is estimated by itself
 
 
 @dataclass(frozen=True)
@@ -102,10 +107,10 @@ def train(
 
 
 def _local_crew(panel: Panel, request: TrainingRequest) -> Crew:
-    """As many processes as allowed; this one alone where starting others costs more than it saves."""
-    by_itself = any(isinstance(candidates.make(name), PerSeries) for name in _candidates(panel, request))
-    many = panel.values.size >= WORTH_PROCESSES or (by_itself and panel.size >= SERIES_WORTH_PROCESSES)
-    return local_crew(request.threads if many or request.method in NEURAL else 1)
+    """Processes on this machine, where they are worth it: networks take long, however little the data."""
+    if request.method in NEURAL:
+        return local_crew(request.threads)
+    return crew_for(panel, map(candidates.make, _candidates(panel, request)), request.threads)
 
 
 def _train(
