@@ -384,6 +384,7 @@ def main() -> int:
     def say(line: str) -> None:
         print(line, flush=True)
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))  # and take the stack along
     with tempfile.TemporaryDirectory() as folder:
         return int(bool(soak(arguments.folder or Path(folder), arguments, say)))
 

@@ -5,6 +5,7 @@ weather   runs in which a fifth of all AWS calls goes wrong
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -42,7 +43,7 @@ def sweep_command(arguments: argparse.Namespace, world: World) -> int:
 
 def weather_command(arguments: argparse.Namespace, world: World) -> int:
     """Runs in bad weather; the exit status is 1 unless every one ends with the right result."""
-    found = storms.weather(world, arguments.runs, arguments.share, arguments.seed, arguments.lanes)
+    found = storms.weather(world, arguments.runs, arguments.share, arguments.seed, arguments.lanes, _say)
     _say("\n".join(storms.table(found)))
     return int(any(each.wrong for each in found))
 
@@ -71,6 +72,7 @@ def main() -> int:
     arguments = parser().parse_args()
     command: Callable[[argparse.Namespace, World], int] = arguments.command
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))  # and take the services along
     with tempfile.TemporaryDirectory() as folder, World(Path(folder), arguments.bare) as world:
         status = command(arguments, world)
     _say(f"{time.monotonic() - started:.0f} seconds")

@@ -2,8 +2,10 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from tests.chaos.evidence import Plain, evidence, made_twice
 from tests.chaos.faults import Fault, Weather
@@ -22,11 +24,22 @@ class Storm:
     wrong: tuple[str, ...]
 
 
-def weather(world: World, runs: int, share: float, seed: int, lanes: int = 2) -> list[Storm]:
+def weather(
+    world: World,
+    runs: int,
+    share: float,
+    seed: int,
+    lanes: int = 2,
+    say: Callable[[str], Any] = lambda _: None,
+) -> list[Storm]:
     """So many runs of the first scenario, each in a weather of its own, each once."""
     reference = undisturbed(world, SCENARIOS["first"])
+    found = []
     with ThreadPoolExecutor(lanes) as pool:
-        return list(pool.map(lambda n: storm(world, reference, share, seed + n), range(runs)))
+        for one in pool.map(lambda n: storm(world, reference, share, seed + n), range(runs)):
+            found.append(one)
+            say(line(one))
+    return found
 
 
 def storm(world: World, reference: Reference, share: float, seed: int) -> Storm:
@@ -47,16 +60,21 @@ def storm(world: World, reference: Reference, share: float, seed: int) -> Storm:
     return Storm(seed, len(case.proxy.calls), faults, seconds, tuple(wrong))
 
 
+def line(one: Storm) -> str:
+    """One run in a line."""
+    faults = sum(one.faults.values())
+    share = faults / max(1, one.calls)
+    result = "; ".join(one.wrong) or "right"
+    return f"{one.seed:4} {one.calls:5} {faults:6} {share:6.1%} {one.seconds:7.1f}  {result}"
+
+
 def table(storms: list[Storm]) -> list[str]:
-    """One line per run."""
-    lines = [f"{'seed':>4} {'calls':>5} {'faults':>6} {'share':>6} {'seconds':>7}  result"]
-    for each in storms:
-        faults = sum(each.faults.values())
-        share = faults / max(1, each.calls)
-        result = "; ".join(each.wrong) or "right"
-        lines.append(f"{each.seed:4} {each.calls:5} {faults:6} {share:6.1%} {each.seconds:7.1f}  {result}")
+    """One line per run, then the faults by kind, then the sum."""
     total: Counter[Fault] = sum((each.faults for each in storms), Counter())
-    lines.append(", ".join(f"{kind} {count}" for kind, count in sorted(total.items())))
     right = sum(not each.wrong for each in storms)
-    lines.append(f"{right} of {len(storms)} runs ended with the right result")
-    return lines
+    return [
+        f"{'seed':>4} {'calls':>5} {'faults':>6} {'share':>6} {'seconds':>7}  result",
+        *map(line, storms),
+        ", ".join(f"{kind} {count}" for kind, count in sorted(total.items())),
+        f"{right} of {len(storms)} runs ended with the right result",
+    ]
