@@ -60,3 +60,28 @@ def test_the_whole_way_with_models_that_are_really_trained(
     again = site.run()
     assert again.message.startswith("Already forecast")
     assert PARAMS["Forecast"]["ForecastName"] in "".join(site.keys("history/raw/"))
+
+
+def test_a_trained_predictor_is_used_again_and_outlives_the_clean_up_of_its_run(
+    prefect_server: None, forecastd: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(forecastd)
+    monkeypatch.setattr(
+        Installation, "client", lambda _, service: forecastd if service == "forecast" else shared(service)
+    )
+    settings = {"Predictor": NPTS, "Retraining": {"When": "needed"}, "Retention": {"Runs": 1, "History": 2}}
+    site.configure(**settings)
+    for days in (14, 15, 16):
+        site.upload(days=days, items="abc")
+        state = site.run()
+        assert state.is_completed(), state.message
+    assert "is used again for the new data" in state.message
+    assert site.published()[1].startswith("2024-01-17 00:00:00,"), "from the newest data"
+    site.configure(**settings, Forecast={**PARAMS["Forecast"], "ForecastTypes": ["0.5", "mean"]})
+    state = site.run(key="params.json")
+    assert "No import and no training" in state.message
+    assert len(site.published()) == 1 + 3 * 6 * 2
+    assert len(forecastd.list_predictors()["Predictors"]) == 1
+    assert len(forecastd.list_dataset_import_jobs()["DatasetImportJobs"]) == 1
+    assert len(forecastd.list_forecasts()["Forecasts"]) == 2, "the published one and the one before"
+    assert len(site.keys("history/clean/")) == 2
