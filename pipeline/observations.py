@@ -122,7 +122,9 @@ def _target_piece(
     frame = pd.DataFrame(
         {
             "item": item.filter(mask).to_pandas(),
-            "timestamp": pd.to_datetime(_text(arrays[spec.position("timestamp")]).filter(mask).to_pandas()),
+            "timestamp": pd.to_datetime(
+                _text(arrays[spec.position("timestamp")]).filter(mask).to_pandas(), errors="coerce"
+            ),
             "value": _numbers(arrays[spec.position(spec.target_field)].filter(mask)),
         }
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pipeline import accuracy, decision, outcome, publish, record
 from pipeline.decision import Decision, Facts, Trained
-from pipeline.errors import Missing
+from pipeline.errors import Denied, Missing, Rejected
 from pipeline.resources import current_import, describe, name_of
 from pipeline.waiting import patiently
 from tasks.check_input import Checked
@@ -30,7 +30,7 @@ def choose_predictor(job: Job, checked: Checked, datasets: Mapping[str, str], gr
     before = record.read(job.s3, job.workload, job.run)
     earlier = Decision.from_dict(before.training) if before and before.training else None
     now = dt.datetime.now(dt.UTC)
-    found = decision.decide(facts, job.params.retraining, now, lambda: _fallen(job, checked, known), earlier)
+    found = decision.decide(facts, job.params.retraining, now, lambda: _judged(job, checked, known), earlier)
     logger().info(found.words())
     show_text(job.workload, "training", _page(job, found), "Whether this run trains, and why")
     used = {"predictor": found.predictor} if found.predictor else {}
@@ -67,6 +67,17 @@ def _status(job: Job, known: Trained | None) -> str | None:
     try:
         return str(describe(job.forecast, known.arn)["Status"]) if known else None
     except Missing:
+        return None
+    except (Denied, Rejected):  # of another account or region, where the installation was before
+        return "out of reach"
+
+
+def _judged(job: Job, checked: Checked, known: Trained | None) -> str | None:
+    """The judgement on the last forecast; one that cannot be passed is no reason, and fails nothing."""
+    try:
+        return _fallen(job, checked, known)
+    except Exception as error:
+        logger().warning("The last forecast cannot be held against the new data", exc_info=error)
         return None
 
 

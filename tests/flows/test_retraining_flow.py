@@ -129,6 +129,27 @@ def test_a_forecast_that_turned_out_worse_than_promised_is_a_reason(site: Site) 
     assert "20% are allowed (24 values)" in message
 
 
+def test_a_predictor_that_is_out_of_reach_is_replaced(site: Site) -> None:
+    begun(site)
+    site.upload(days=6)
+    site.forecast.raise_on(
+        "describe_auto_predictor", client_error("AccessDeniedException", "another account")
+    )
+    site.run()
+    assert trainings(site) == 2
+    assert "is out of reach" in told(site)
+
+
+def test_a_forecast_that_cannot_be_judged_is_no_reason(site: Site) -> None:
+    begun(site, MostAccuracyFall=0.2)
+    run = site.manifest()["run"]
+    site.put(f"forecast/{run}/forecast.csv", "not,a\nforecast,at all\n")
+    site.upload(days=6)
+    site.run()
+    assert trainings(site) == 1
+    assert "no fall of its accuracy is known" in told(site)
+
+
 def test_a_forecast_that_turned_out_as_promised_is_no_reason(site: Site) -> None:
     site.forecast.value = 5.0  # 5, 6, 7 for hours that have 5 to 10
     site.upload(items="abcd")
