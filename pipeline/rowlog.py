@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
-PART_BYTES = 128 * 2**20  # of input: some millions of rows, about twice as many bytes when in memory
+PART_BYTES = 64 * 2**20  # of input: one or two million rows, some times as many bytes when compared
 ROW = np.dtype(
     [
         ("series", np.uint64),  # item and forecast dimensions

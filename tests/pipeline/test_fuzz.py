@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from pipeline import params, proposal
+from pipeline import contract, inputs, params, proposal
 from pipeline.cells import Expectation
 from pipeline.errors import BadInput
 from pipeline.inspection import Inspection
@@ -126,6 +126,66 @@ def test_no_file_leads_to_anything_but_a_form_or_problems(make_params):
         refused += bool(inspection.findings)
         inspection.close()
     assert refused > CASES / 2
+
+
+def contents(s3, workload, prefix):
+    """The objects under a path, as a run would list them."""
+    listed = s3.list_objects_v2(Bucket=workload.bucket, Prefix=workload.key(prefix)).get("Contents", [])
+    return [inputs.InputObject("train", e["Key"], e["Size"], e["ETag"].strip('"')) for e in listed]
+
+
+def test_whatever_is_uploaded_what_is_imported_keeps_the_strictest_contract(s3, workload, put, make_params):
+    """Random damage, random policies: refused with reasons, or the copies pass with nothing tolerated."""
+    chance = random.Random(4)
+    accepted = 0
+    for n in range(CASES // 3):
+        checks = {
+            "Duplicates": chance.choice(["refuse", "last", "sum"]),
+            "MostBadRows": chance.choice([0, 0.2, 1]),
+            "LeastValue": chance.choice([False, 2]),
+        }
+        put("train/a.csv", damaged_csv(chance))
+        put("train/b.csv", damaged_csv(chance))
+        configured = make_params(Checks=checks)
+        stock = inputs.take_stock(s3, workload, configured)
+        with contract.examine(s3, workload, configured, stock) as examination:
+            assert json.dumps([examination.report.to_dict(), examination.report.table()])
+            assert all(found.rule and found.remedy for found in examination.report.findings)
+            if examination.report.is_refused:
+                assert examination.report.refusal("address").problems
+                continue
+            form = examination.accepted("address")
+            examination.stage(f"run{n}")
+        copies = inputs.Inputs(tuple(contents(s3, workload, f"runs/run{n}/input/train/")))
+        strict = contract.check(s3, workload, make_params(), copies)
+        assert (strict.rows, strict.first, strict.last) == (form.rows, form.first, form.last)
+        accepted += 1
+    assert accepted > 10
+
+
+def damaged_document(document, chance):
+    """A configuration with a few of our own members, one to three of all its members damaged."""
+    damaged = copy.deepcopy(document)
+    damaged["Checks"] = {"Duplicates": "last", "MostBadRows": 0.1, "LeastValue": 0, "LongestText": 50}
+    for _ in range(chance.randint(1, 3)):
+        damage(damaged, chance)
+    return damaged
+
+
+def test_no_configuration_and_file_together_lead_to_anything_but_a_form_or_problems(
+    s3, workload, put, document
+):
+    chance = random.Random(6)
+    put("train/a.csv", CSV)
+    refused = 0
+    for _ in range(CASES // 3):
+        put("params.json", json.dumps(damaged_document(document, chance)).encode())
+        try:
+            configured = params.read(s3, workload)
+            contract.check(s3, workload, configured, inputs.take_stock(s3, workload, configured))
+        except BadInput:
+            refused += 1
+    assert refused > CASES / 6
 
 
 def test_no_file_leads_to_anything_but_a_proposal_or_problems():
