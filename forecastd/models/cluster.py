@@ -49,11 +49,11 @@ class Cluster(Crew):
         from distributed.comm import CommClosedError
 
         self._check_workers()
-        executor = self._client.get_executor(pure=False)
+        own, executor = versions(), self._client.get_executor(pure=False)
         try:
             sent = self._client.scatter(subject, broadcast=True, hash=False)
             yield from in_flight(
-                lambda task: executor.submit(perform, sent, task.do, task.arguments),
+                lambda task: executor.submit(perform_alike, own, sent, task.do, task.arguments),
                 2 * self.size,
                 tasks,
                 meanwhile,
@@ -88,16 +88,27 @@ class Cluster(Crew):
                 "install this version there, or set PYTHONPATH to it."
             ) from error
         threads = {address: facts["nthreads"] for address, facts in self._workers().items()}
-        check_equal(self._address, found, versions(), threads)
+        check_equal(found, versions(), threads)
 
     def _workers(self) -> dict[str, Any]:
         workers: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
         return workers
 
 
-def check_equal(
-    cluster: str, found: dict[str, dict[str, str]], own: dict[str, str], threads: dict[str, int]
-) -> None:
+def perform_alike(
+    expected: dict[str, str], subject: Any, do: Callable[..., Any], arguments: tuple[Any, ...]
+) -> tuple[Any, float]:
+    """Perform a task on a worker, one that joined later too, if it is like the server.
+
+    Raises:
+        JobFailed: It has other versions.
+    """
+    node = platform.node()
+    check_equal({node: versions()}, expected, {})
+    return perform(subject, do, arguments)
+
+
+def check_equal(found: dict[str, dict[str, str]], own: dict[str, str], threads: dict[str, int]) -> None:
     """Refuse a cluster whose answers might differ from those of this process.
 
     Raises:
@@ -108,14 +119,14 @@ def check_equal(
         if different:
             name = different[0]
             raise JobFailed(
-                f"The worker {worker} of the Dask cluster at {cluster} has {name} {theirs.get(name)}, this "
-                f"server {own[name]}: install the same versions, so that the same data has the same forecast."
+                f"The Dask worker {worker} has {name} {theirs.get(name)}, the server {own[name]}: install "
+                "the same versions, so that the same data gives the same forecast."
             )
     for worker, count in threads.items():
         if count != 1:
             raise JobFailed(
-                f"The worker {worker} of the Dask cluster at {cluster} has {count} threads: start one worker "
-                "per core with `--nthreads 1`, so that the same data gives the same forecast."
+                f"The Dask worker {worker} has {count} threads: start one worker per core "
+                "with `--nthreads 1`, so that the same data gives the same forecast."
             )
 
 

@@ -177,7 +177,7 @@ def test_without_the_package_the_command_that_installs_it_is_told(monkeypatch: p
 @pytest.mark.parametrize(
     ("theirs", "threads", "sentence"),
     [
-        ({"numpy": "1.0"}, 1, "has numpy 1.0, this server 2.0"),
+        ({"numpy": "1.0"}, 1, "has numpy 1.0, the server 2.0"),
         ({}, 1, "has numpy None"),
         ({"numpy": "2.0"}, 4, "has 4 threads"),
     ],
@@ -186,10 +186,16 @@ def test_workers_that_might_answer_differently_are_refused(
     theirs: dict[str, str], threads: int, sentence: str
 ) -> None:
     with pytest.raises(JobFailed, match=sentence):
-        cluster.check_equal("tcp://here:1", {"tcp://w:2": theirs}, {"numpy": "2.0"}, {"tcp://w:2": threads})
+        cluster.check_equal({"tcp://w:2": theirs}, {"numpy": "2.0"}, {"tcp://w:2": threads})
 
 
 def test_workers_like_this_process_are_taken() -> None:
     own = cluster.versions()
     assert {"numpy", "lightgbm", "Python", "forecastd"} <= set(own)
-    cluster.check_equal("tcp://here:1", {"tcp://w:2": own}, own, {"tcp://w:2": 1})
+    cluster.check_equal({"tcp://w:2": own}, own, {"tcp://w:2": 1})
+
+
+def test_a_worker_that_joins_later_refuses_tasks_of_another_version() -> None:
+    assert cluster.perform_alike(cluster.versions(), 2, double, (4,))[0] == 8
+    with pytest.raises(JobFailed, match=r"has numpy .*, the server 1\.0"):
+        cluster.perform_alike({"numpy": "1.0"}, 2, double, (4,))
