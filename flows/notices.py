@@ -15,7 +15,7 @@ from uuid import UUID
 
 from prefect import Flow, flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Completed
 from prefect.utilities.urls import url_for
 
@@ -67,7 +67,7 @@ def tell(client: SyncPrefectClient, run: FlowRun, state: State[Any]) -> str:
     Raises:
         PipelineError: it could not be sent; waiting may help.
     """
-    kind = state.type.value
+    kind = "CANCELLED" if state.is_cancelling() else state.type.value  # the hook comes before the end
     if _is_told(run, kind):
         return f"People know that {run.name} has {kind.lower()}."
     given = run.parameters
@@ -75,7 +75,7 @@ def tell(client: SyncPrefectClient, run: FlowRun, state: State[Any]) -> str:
     if not place.topic_arn:
         return f"The installation has no topic, so nobody is told that {run.name} has {kind.lower()}."
     workload = workload_of(given["bucket"], given.get("key"), given.get("folder"))
-    how, error = _account(run, state)
+    how, error = _account(run, kind, state.message)
     message = messages.interrupted(
         workload, how, error, url_for("flow-run", obj_id=run.id), still_published(place, workload)
     )
@@ -91,17 +91,17 @@ def _is_told(run: FlowRun, kind: str) -> bool:
     return told is not None and (kind == "CRASHED" or told == run.run_count)
 
 
-def _account(run: FlowRun, state: State[Any]) -> tuple[str, PipelineError]:
+def _account(run: FlowRun, kind: str, message: str | None) -> tuple[str, PipelineError]:
     """What became of the run, why, and what to do."""
-    reason = (state.message or "no reason given").splitlines()[0][:LONGEST_CAUSE].rstrip(".")
-    if state.type == StateType.CRASHED:
+    reason = (message or "no reason given").splitlines()[0][:LONGEST_CAUSE].rstrip(".")
+    if kind == "CRASHED":
         return "crashed", PipelineError(
             f"The process of the flow run “{run.name}” ended: {reason}.",
             "The run starts again by itself and goes on where it stopped, within two minutes where a worker "
             f"is there; if its process dies {MOST_CRASHES} times, it gives up and says so "
             f"(so far {crashes_of(str(run.id))}).",
         )
-    if state.type == StateType.CANCELLED:
+    if kind == "CANCELLED":
         return "was cancelled", PipelineError(
             f"The flow run “{run.name}” was cancelled: {reason}.",
             "Run it again when you want it to go on where it stopped.",

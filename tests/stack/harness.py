@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -158,6 +159,17 @@ class Stack:
 
     def mails(self) -> list[str]:
         return [path.read_text() for path in sorted(self.settings.outbox.glob("*.txt"))]
+
+    def set_state(self, run: Run, state: str, name: str | None = None) -> None:
+        """Do to a run what a person does in the UI: CANCELLING cancels it, SCHEDULED runs it again."""
+        told = {"state": {"type": state, **({"name": name} if name else {})}}
+        request = urllib.request.Request(
+            f"{self.settings.prefect_url}/api/flow_runs/{run.id}/set_state",
+            json.dumps(told).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert json.load(answer)["status"] == "ACCEPT"
 
     def pid(self, part: str) -> int:
         return int(control.status(self.settings)["parts"][part]["pid"])

@@ -10,7 +10,7 @@ import pytest
 
 from local import stack as control
 from local.processes import Process, marked
-from local.settings import Settings
+from local.settings import BUCKET, Settings
 from tests.stack.harness import Stack, daily, free_ports, params, run_local, until
 
 pytestmark = pytest.mark.stack
@@ -67,6 +67,43 @@ def test_the_worker_killed_during_training(stack: Stack) -> None:
     assert published["rows"] == 8 * 7 * 3
     runs = stack.ended("killed-worker/", since)
     assert runs[-1].state == "COMPLETED", runs[-1].message
+
+
+def test_the_prefect_server_killed_during_training(stack: Stack) -> None:
+    since = begin(stack, "killed-prefect/", 13)
+    before = stack.pid("prefect")
+    os.kill(before, signal.SIGKILL)
+    until(lambda: stack.manifest("killed-prefect/"), "the forecast after the kill")
+    until(lambda: stack.pid("prefect") != before and _is_well(stack, "prefect"), "the server to be back")
+    runs = stack.ended("killed-prefect/", since)
+    assert [run.state for run in runs] == ["COMPLETED"] * len(runs)
+    assert len(stack.forecast("killed-prefect/")) == 8 * 7 * 3 + 1
+
+
+def test_a_cancelled_run_goes_on_when_it_is_run_again_and_makes_nothing_twice(stack: Stack) -> None:
+    since = begin(stack, "cancelled/", 14)
+    (run,) = [r for r in stack.view.runs_since(BUCKET, "cancelled/", since) if r.started and not r.is_final]
+    made = predictors(stack)
+    stack.set_state(run, "CANCELLING")
+    until(lambda: stack.view.run(run.id).state == "CANCELLED", "the run to be cancelled")
+    told = until(lambda: [m for m in stack.mails() if "cancelled" in m and "run was" in m], "the notice", 60)
+    assert len(told) == 1
+    assert "Run it again when you want it to go on" in told[0]
+    assert stack.manifest("cancelled/") is None
+    stack.set_state(run, "SCHEDULED", "AwaitingRetry")
+    runs = stack.ended("cancelled/", since)
+    assert runs[-1].state == "COMPLETED", runs[-1].message
+    assert predictors(stack) == made, "the training that the cancelled run began is the one that was used"
+    assert len(stack.forecast("cancelled/")) == 8 * 7 * 3 + 1
+
+
+def predictors(stack: Stack) -> list[str]:
+    pages = stack.client("forecast").get_paginator("list_predictors").paginate()
+    return sorted(each["PredictorArn"] for page in pages for each in page["Predictors"])
+
+
+def _is_well(stack: Stack, part: str) -> bool:
+    return bool(control.status(stack.settings)["parts"][part]["state"] == "well")
 
 
 def _is_flow_run(process: Process) -> bool:
