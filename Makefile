@@ -12,7 +12,7 @@ PARAMS ?=
 KEEP   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down status logs demo test test-stack test-clients lint check format bench clean
+.PHONY: help venv neural up down status logs demo test test-stack test-clients lint check format bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,10 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet \
 		-r requirements-dev.txt -c constraints.txt
 	@touch $@
+
+neural: venv  ## add what Deep_AR_Plus and CNN-QR need (torch; some 800 MB)
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet \
+		-r requirements-neural.txt -c constraints.txt
 
 up: venv  ## start the local stack, or do nothing if it runs
 	@$(BIN)/python -m local up
