@@ -12,7 +12,7 @@ PARAMS ?=
 KEEP   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv neural up down status logs demo test test-stack test-clients lint check format bench clean
+.PHONY: help venv neural up down status logs rollback demo test test-stack test-clients lint check format bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ status: venv  ## which parts run, where, and how they are
 
 logs: venv  ## where the logs are
 	@$(BIN)/python -m local logs
+
+rollback: venv  ## publish an earlier forecast of the local stack again: ARGS=--list, --previous or '--run …'
+	@set -a; . .local/env; $(BIN)/python -m flows.rollback $(ARGS)
 
 demo: venv  ## upload data and follow it to a published forecast
 	@$(BIN)/python -m local demo --data '$(DATA)' --params '$(PARAMS)' $(if $(KEEP),--keep '$(KEEP)')
