@@ -86,9 +86,9 @@ def tell(client: SyncPrefectClient, run: FlowRun, state: State[Any]) -> str:
 
 
 def _is_told(run: FlowRun, kind: str) -> bool:
-    """Whether people know: of a crash once, as the run goes on by itself; of the rest once per attempt."""
+    """Whether people know: of a crash or a cancellation once per run, of a failure once per attempt."""
     told = run.labels.get(told_of(kind))
-    return told is not None and (kind == "CRASHED" or told == run.run_count)
+    return told is not None and (kind != "FAILED" or told == run.run_count)
 
 
 def _account(run: FlowRun, kind: str, message: str | None) -> tuple[str, PipelineError]:
