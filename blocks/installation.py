@@ -8,6 +8,8 @@ from prefect.blocks.core import Block
 from prefect_aws import AwsCredentials
 from pydantic import Field, PrivateAttr
 
+from blocks.whole import insist_on_whole_answers
+
 # Standard retries wait and try again on throttling and broken connections; the time-outs notice a service
 # that has gone away without closing the connection.
 CLIENT_CONFIG = Config(
@@ -93,4 +95,4 @@ class Installation(Block):
         if self.forecast_endpoint_url and service in FORECAST_SERVICES:
             options["endpoint_url"] = self.forecast_endpoint_url
         self._session = self._session or self.credentials.get_boto3_session()
-        return self._session.client(service, **options)
+        return insist_on_whole_answers(self._session.client(service, **options))
