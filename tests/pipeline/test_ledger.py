@@ -39,7 +39,7 @@ def upload(put):
 
 @pytest.fixture
 def published(s3, workload, tmp_path):
-    """Archives a forecast of three hours from a step on: p10 two below, p50 one above, p90 five above it all."""
+    """Archives a forecast of three hours from a step on: p10 two below, p50 one above, p90 five above."""
 
     def write(run, begin):
         rows = [
