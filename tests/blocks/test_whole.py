@@ -12,14 +12,15 @@ from botocore.exceptions import ConnectionClosedError
 
 from blocks.whole import insist_on_whole_answers
 
+NO_KEY = b"<Error><Code>NoSuchKey</Code><Message>There is none.</Message></Error>"
 BODY = b'{"Predictors": [{"PredictorArn": "a"}]}'
 
 
 class Server:
     """Answers in half as often as told, then in full."""
 
-    def __init__(self, halves: int, status: bytes = b"200 OK") -> None:
-        self.halves, self.status, self.asked = halves, status, 0
+    def __init__(self, halves: int, status: bytes = b"200 OK", body: bytes = BODY) -> None:
+        self.halves, self.status, self.body, self.asked = halves, status, body, 0
         self.socket = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -38,9 +39,9 @@ class Server:
             connection.sendall(head + (BODY[:10] if self.asked <= self.halves else BODY))
             connection.close()
 
-    def client(self, attempts: int) -> Any:
+    def client(self, attempts: int, service: str = "forecast") -> Any:
         made = boto3.client(
-            "forecast",
+            service,
             endpoint_url=f"http://127.0.0.1:{self.socket.getsockname()[1]}",
             region_name="us-east-1",
             aws_access_key_id="a",
@@ -65,3 +66,12 @@ def test_half_an_answer_is_asked_for_again(half_once: Server) -> None:
 def test_an_answer_that_stays_half_is_a_lost_connection(half_once: Server) -> None:
     with pytest.raises(ConnectionClosedError):
         half_once.client(1).list_predictors()
+
+
+def test_half_an_error_is_asked_for_again_where_a_stream_was_expected() -> None:
+    server = Server(halves=1, status=b"404 Not Found", body=NO_KEY)
+    s3 = server.client(2, "s3")
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket="demand", Key="a")
+    assert server.asked == 2
+    server.socket.close()
