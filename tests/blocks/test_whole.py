@@ -34,9 +34,9 @@ class Server:
             self.asked += 1
             head = b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (
                 self.status,
-                len(BODY),
+                len(self.body),
             )
-            connection.sendall(head + (BODY[:10] if self.asked <= self.halves else BODY))
+            connection.sendall(head + (self.body[:10] if self.asked <= self.halves else self.body))
             connection.close()
 
     def client(self, attempts: int, service: str = "forecast") -> Any:
