@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from bridge.event import Upload
 from pipeline.workload import Workload
 from tasks.runs import TO_COME, PrefectClient, runs
 
@@ -20,6 +21,13 @@ STARTS_A_RUN = "run-deployment"
 
 # The server understands such a request and will never take it; trying again does not help.
 REFUSALS = (400, 413, 422)
+
+
+# What the clocks of S3 and of whoever runs a flow may differ by.
+CLOCKS = dt.timedelta(seconds=30)
+
+# A run may have been due so long before it began.
+LONG_QUEUE = dt.timedelta(minutes=15)
 
 
 class Refused(Exception):
@@ -56,6 +64,17 @@ class Announcer:
         now = self.now()
         coming = {run.workload for run in runs(self.client, TO_COME) if run.will_take_stock(now)}
         return {each for each in workloads if each in coming}
+
+    def seen(self, uploads: Collection[Upload]) -> list[Upload]:
+        """Those uploads that a run has seen already which has ended well: late or repeated news."""
+        times = {upload: when for upload in uploads if (when := upload.latest) is not None}
+        if not times:
+            return []
+        begun: dict[Workload, dt.datetime] = {}
+        for run in runs(self.client, ("COMPLETED",), min(times.values()) - LONG_QUEUE):
+            if run.workload is not None and run.began is not None:
+                begun[run.workload] = max(run.began, begun.get(run.workload, run.began))
+        return [u for u, when in times.items() if u.workload in begun and begun[u.workload] > when + CLOCKS]
 
     def acted_on(self, event_ids: Collection[str]) -> set[str]:
         """Those events for which an automation has started a deployment; failed starts are logged."""

@@ -27,6 +27,13 @@ class Upload:
     def newest(self) -> tuple[StoredObject, str]:
         return self.objects[-1]
 
+    @property
+    def latest(self) -> dt.datetime | None:
+        """When the last of its objects was written, by S3's clock; None if that is not known of all."""
+        times = [dt.datetime.fromisoformat(stored.time) for stored, _ in self.objects if stored.time]
+        known = [each for each in times if each.tzinfo is not None]
+        return max(known) if len(known) == len(self.objects) else None
+
     def event_id(self, attempt: int) -> str:
         """The id under which this upload is announced.
 

@@ -11,7 +11,8 @@ itself that its content is already forecast; loss would not be.
 
 Uploads that come while a run is at work start one more, however many they are: as long as that one has
 not begun to look into the bucket, it will see them all. Therefore nothing more is received while an
-event waits for its run. What can never be read goes to the dead-letter queue at once, with the reason.
+event waits for its run. News that comes later than a run which saw the upload and ended well starts none.
+What can never be read goes to the dead-letter queue at once, with the reason.
 """
 
 import logging
@@ -171,11 +172,15 @@ class Relay:
         self._await(readable, events)
 
     def _unawaited(self, uploads: list[Upload]) -> list[Upload]:
-        """The uploads that no run to come will see; the others need no event."""
+        """The uploads that no run has seen or is to come and will see; the others need no event."""
         awaited = self.announcer.awaited({upload.workload for upload in uploads})
-        for upload in [each for each in uploads if each.workload in awaited]:
+        rest = [each for each in uploads if each.workload not in awaited]
+        seen = self.announcer.seen(rest)
+        for upload in [each for each in uploads if each not in rest]:
             log.info("%s: a run that has not begun yet will see it", _described(upload))
-        return [each for each in uploads if each.workload not in awaited]
+        for upload in seen:
+            log.info("%s: a run that began later has ended well", _described(upload))
+        return [each for each in rest if each not in seen]
 
     def _post(self, uploads: list[Upload], attempt: int) -> dict[str, str]:
         """Post the events.

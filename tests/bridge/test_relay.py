@@ -463,3 +463,30 @@ def test_sigterm_ends_the_program_although_the_queue_is_away() -> None:
     finally:
         bridge.kill()
         bridge.communicate()
+
+
+@pytest.mark.parametrize(
+    ("state", "began", "spared"),
+    [
+        ("COMPLETED", "2026-01-01T00:01:00Z", True),
+        ("COMPLETED", "2026-01-01T00:00:20Z", False),  # the clocks may differ by that much
+        ("COMPLETED", None, False),
+        ("FAILED", "2026-01-01T00:01:00Z", False),
+        ("CRASHED", "2026-01-01T00:01:00Z", False),
+    ],
+)
+def test_news_of_what_a_run_has_seen_starts_none(
+    bench: Bench, state: str, began: str | None, spared: bool
+) -> None:
+    bench.prefect.run("shop/train/a.csv", state, 1, start_time=began)
+    bench.upload("shop/train/a.csv")
+    bench.settle()
+    assert bench.prefect.posted == [] if spared else len(bench.prefect.posted) == 1
+    assert bench.left() == 0
+
+
+def test_what_another_workloads_run_has_seen_is_news(bench: Bench) -> None:
+    bench.prefect.run("shop/train/a.csv", "COMPLETED", 1, start_time="2026-01-01T00:01:00Z")
+    bench.upload("other/train/a.csv")
+    bench.settle()
+    assert len(bench.prefect.posted) == 1
