@@ -1,5 +1,6 @@
 """Query executions: each runs in a thread, and leaves its result in S3 as Athena does."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -21,6 +22,7 @@ log = logging.getLogger("aws")
 # Executions are kept in memory; Athena keeps them for 45 days.
 MOST_KEPT = 2000
 AT_ONCE = 4
+INTERRUPT_EVERY_S = 0.1
 FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 
@@ -139,8 +141,7 @@ class Executions:
             if execution.state in FINAL:
                 return
             self._settle(execution, "CANCELLED")
-        if execution.connection is not None:
-            execution.connection.interrupt()
+        threading.Thread(target=_interrupt, args=(execution,), daemon=True).start()
 
     def _run(self, execution: Execution) -> None:
         with self._turns:
@@ -166,6 +167,8 @@ class Executions:
     def _answer(self, execution: Execution) -> None:
         def begun(connection: Any) -> None:
             execution.connection = connection
+            if execution.state in FINAL:
+                raise duckdb.InterruptException("cancelled before it began")
 
         sql = with_parameters(execution.sql, execution.parameters)
         execution.answer = self.engine.run(sql, execution.database, begun)
@@ -178,6 +181,14 @@ class Executions:
     def _settle(execution: Execution, state: str) -> None:
         execution.state, execution.ended = state, time.time()
         execution.settled.set()
+
+
+def _interrupt(execution: Execution) -> None:
+    """Ends what a query computes; an interruption between two of its statements passes unheard."""
+    while (connection := execution.connection) is not None:
+        with contextlib.suppress(duckdb.Error):  # closed by now
+            connection.interrupt()
+        time.sleep(INTERRUPT_EVERY_S)
 
 
 def result_file(answer: Answer, lines: list[list[str | None]]) -> bytes:

@@ -4,12 +4,13 @@ import json
 import threading
 from typing import Any
 
+import duckdb
 import pytest
 from botocore.exceptions import ClientError
 
 from local.athena.errors import QueryFailed
-from local.athena.executions import with_parameters
-from local.athena.values import java_double
+from local.athena.executions import Execution, Executions, with_parameters
+from local.athena.values import Answer, java_double
 from tests.athena.queries import Failed, ask, start
 from tests.athena.tables import BUCKET, DATABASE, OPEN_CSV, RESULTS
 from tests.local.conftest import GatewayProcess
@@ -95,6 +96,27 @@ def test_a_running_query_can_be_stopped(athena: Any) -> None:
     athena.stop_query_execution(QueryExecutionId=query)
     assert _wait(athena, query)["Status"]["State"] == "CANCELLED"
     assert ask(athena, "SELECT 1").rows == [(1,)]
+
+
+def test_stopping_ends_what_a_query_computes() -> None:
+    begun = threading.Event()
+
+    class Endless:
+        def run(self, sql: str, database: str, tell: Any) -> Answer:
+            connection = duckdb.connect()
+            tell(connection)
+            begun.set()
+            connection.execute("SELECT count(*) FROM range(1000000000) a, range(1000000000) b")
+            raise AssertionError("unreachable")
+
+    executions = Executions(Endless(), None)  # type: ignore[arg-type]
+    execution = executions.start(Execution("SELECT 1", "default", "primary", "s3://bucket/"), None)
+    assert begun.wait(30)
+    executions.stop(execution.id)
+    (thread,) = [each for each in threading.enumerate() if each.name == f"query {execution.id}"]
+    thread.join(60)
+    assert not thread.is_alive()
+    assert (execution.state, execution.connection) == ("CANCELLED", None)
 
 
 def test_queries_see_one_whole_forecast_while_fifty_are_published(
