@@ -253,8 +253,11 @@ class Soak:
         )
 
     def runs_in(self, *states: str) -> int:
-        """How many flow runs are in one of these states; 1 while the server does not answer."""
-        asked = {"flow_runs": {"state": {"type": {"any_": list(states)}}}}
+        """How many runs of the workflow are in one of these states; 1 while the server does not answer."""
+        asked = {
+            "flows": {"name": {"any_": ["forecast"]}},
+            "flow_runs": {"state": {"type": {"any_": list(states)}}},
+        }
         try:
             url = f"{self.soaked.settings.prefect_url}/api/flow_runs/count"
             return int(httpx.post(url, json=asked, timeout=30).raise_for_status().json())
