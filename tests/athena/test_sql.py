@@ -124,7 +124,7 @@ def test_a_view_is_made_replaced_queried_and_dropped(athena: Any) -> None:
     ask(athena, "CREATE OR REPLACE VIEW plain AS SELECT 1 AS one")
     ask(athena, "CREATE OR REPLACE VIEW plainer AS SELECT one + 1 AS two FROM plain")
     assert ask(athena, "SELECT two FROM plainer JOIN plain ON two > one").rows == [(2,)]
-    assert ask(athena, "SHOW VIEWS").rows == [("plain",), ("plainer",)]
+    assert ask(athena, "SHOW VIEWS LIKE 'plain*'").rows == [("plain",), ("plainer",)]
     for name in ("plain", "plainer"):
         ask(athena, f"DROP VIEW {name}")
     with pytest.raises(Failed, match="does not exist"):
