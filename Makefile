@@ -12,7 +12,7 @@ PARAMS ?=
 KEEP   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv neural up down status logs rollback demo test test-stack test-clients lint check format bench clean
+.PHONY: help venv neural up down status logs rollback demo test test-stack test-chaos test-clients sweep weather soak lint check format bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,8 +52,20 @@ rollback: venv  ## publish an earlier forecast of the local stack again: ARGS=--
 demo: venv  ## upload data and follow it to a published forecast
 	@$(BIN)/python -m local demo --data '$(DATA)' --params '$(PARAMS)' $(if $(KEEP),--keep '$(KEEP)')
 
-test: venv  ## the tests, without those that start the whole stack
-	@$(BIN)/python -m pytest -q -m 'not stack'
+test: venv  ## the tests, without those that start the whole stack or kill runs
+	@$(BIN)/python -m pytest -q -m 'not stack and not chaos'
+
+test-chaos: venv  ## runs killed at their AWS calls, and runs in bad weather; the short form
+	@$(BIN)/python -m pytest -q -m chaos
+
+sweep: venv  ## a run killed at each of its AWS calls, in each way (half an hour)
+	@$(BIN)/python -m tests.chaos sweep
+
+weather: venv  ## twenty runs while a fifth of all AWS calls fails
+	@$(BIN)/python -m tests.chaos weather
+
+soak: venv  ## 1,000 uploads to 20 workloads while bridge, worker and Prefect server are killed (half an hour)
+	@$(BIN)/python -m bench.soak
 
 test-stack: venv  ## the tests on a whole stack of their own, on free ports
 	@$(BIN)/python -m pytest -q -m stack
