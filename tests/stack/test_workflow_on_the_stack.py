@@ -170,7 +170,7 @@ def test_a_horizon_that_the_data_cannot_carry_is_refused_before_anything_is_made
     short["Predictor"]["ForecastHorizon"] = 60
     runs = stack.workload("short/", short, daily(days=40))
     assert runs[-1].state == "FAILED"
-    assert "Predictor.ForecastHorizon is 60" in runs[-1].message
+    assert "Predictor.ForecastHorizon: it is 60" in runs[-1].message
     assert stack.manifest("short/") is None
 
 
