@@ -5,7 +5,8 @@ item is one block of horizon × types rows, and a file is read as arrays of whol
 a time. A row that is not the one that is due is told with its item.
 """
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from pipeline import timestamps
 from pipeline.errors import NotWhole
 from pipeline.export import LOOK_AT_SERVICE
-from pipeline.params import DatasetSpec
+from pipeline.params import DatasetSpec, Params
 
 BLOCK_BYTES = 16 * 1024 * 1024
 
@@ -36,6 +38,20 @@ class Layout:
     times: tuple[str, ...]  # [H], as written
     types: tuple[str, ...]  # [K]
     has_header: bool
+
+    @classmethod
+    def of(
+        cls,
+        params: Params,
+        times: Iterable[dt.datetime],
+        types: tuple[str, ...],
+        has_header: bool,
+        timestamp_format: str,
+    ) -> "Layout":
+        """The layout of a forecast for these times, written in this format (Java's letters)."""
+        keys = (params.target.item_key, *params.dimensions)
+        texts = tuple(timestamps.write(moment, timestamp_format) for moment in times)
+        return cls(params.target, keys, texts, types, has_header)
 
     @property
     def rows_of_item(self) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import publish, timestamps
+from pipeline import publish
 from pipeline.errors import Missing, translated
 from pipeline.forecastfile import Key, Layout, NotWhole, blocks, named
 from pipeline.params import Params
@@ -78,8 +78,7 @@ def _form(of: Reformatted | publish.Manifest) -> tuple[Any, ...]:
 
 def _layout(params: Params, first: Any, horizon: int, types: tuple[str, ...], has_header: bool) -> Layout:
     times = steps_ahead(first, params.frequency, horizon)
-    texts = tuple(timestamps.write(moment, params.timestamp_format) for moment in times)
-    return Layout(params.target, (params.target.item_key, *params.dimensions), texts, types, has_header)
+    return Layout.of(params, times, types, has_header, params.timestamp_format)
 
 
 def _levels(last: LastForecast, params: Params, common: Common) -> dict[Key, float]:

@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from pipeline import accuracy, publish, recent, storage, timestamps
+from pipeline import accuracy, publish, recent, storage
 from pipeline.errors import Missing, NotWhole, translated
 from pipeline.forecastfile import Block, Layout, blocks
 from pipeline.frequency import Frequency
@@ -238,7 +238,8 @@ def _keep_one(
     if before_this is not None and before_this.get("history") == history:
         return Score(**before_this)
     sums = _Sums(manifest.types)
-    layout = _layout(params, manifest)
+    times = steps_ahead(manifest.first, params.frequency, ahead)
+    layout = Layout.of(params, times, manifest.types, manifest.has_header, manifest.timestamp_format)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / SCORES
         try:
@@ -287,17 +288,6 @@ def _matched(
             places = window.history.items.get_indexer(pd.Index([joined(one) for one in block.keys]))
             own, theirs = (np.where((places >= 0)[:, None], of[places], np.nan) for of in (actual, naive))
             yield block, own, theirs
-
-
-def _layout(params: Params, manifest: Manifest) -> Layout:
-    times = steps_ahead(manifest.first, params.frequency, manifest.horizon)
-    return Layout(
-        params.target,
-        (params.target.item_key, *params.dimensions),
-        tuple(timestamps.write(moment, manifest.timestamp_format) for moment in times),
-        manifest.types,
-        manifest.has_header,
-    )
 
 
 def _schema(layout: Layout) -> pa.Schema:

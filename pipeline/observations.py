@@ -7,7 +7,6 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +18,7 @@ from pipeline.form import CSV, FileForm, InputForm
 from pipeline.inputs import Inputs, staged_key
 from pipeline.params import Params
 from pipeline.publish import Manifest
+from pipeline.recent import number_cells, text_cells
 from pipeline.workload import Workload
 
 PIECE_ROWS = 200_000
@@ -116,24 +116,16 @@ def _target_piece(
     arrays = chunk.arrays
     if file.has_header and file.format == CSV and chunk.start == 0:
         arrays = [array.slice(1) for array in arrays]
-    keys = [_text(arrays[spec.position(name)]) for name in params.key_columns]
+    keys = [text_cells(arrays[spec.position(name)]) for name in params.key_columns]
     item = keys[0] if len(keys) == 1 else pc.binary_join_element_wise(*keys, JOINT)
     mask = pc.is_in(item, value_set=pa.array(sorted(items), pa.string()))
     frame = pd.DataFrame(
         {
             "item": item.filter(mask).to_pandas(),
             "timestamp": pd.to_datetime(
-                _text(arrays[spec.position("timestamp")]).filter(mask).to_pandas(), errors="coerce"
+                text_cells(arrays[spec.position("timestamp")]).filter(mask).to_pandas(), errors="coerce"
             ),
-            "value": _numbers(arrays[spec.position(spec.target_field)].filter(mask)),
+            "value": number_cells(arrays[spec.position(spec.target_field)].filter(mask)),
         }
     )
     return frame[frame["timestamp"] >= since]
-
-
-def _text(array: pa.Array) -> pa.Array:
-    return pc.fill_null(pc.cast(array, pa.string()), "")
-
-
-def _numbers(array: pa.Array) -> np.ndarray:
-    return pd.to_numeric(_text(array).to_pandas(), errors="coerce").to_numpy(dtype=float)

@@ -232,20 +232,21 @@ def _rows(body: Any, key: str, params: Params) -> Iterator[pd.DataFrame]:
     for chunk in file.chunks():
         times = _times(chunk.arrays[spec.position("timestamp")], params.timestamp_format)
         known = pc.is_valid(times)
-        texts = [_text(chunk.arrays[place].filter(known)) for place in columns]
+        texts = [text_cells(chunk.arrays[place].filter(known)) for place in columns]
         joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, SEPARATOR)
         yield pd.DataFrame(
             {
                 "item": joined.dictionary_encode().to_pandas(),
                 "time": times.filter(known).to_numpy(zero_copy_only=False),
-                "value": _numbers(chunk.arrays[spec.position(spec.target_field)].filter(known)),
+                "value": number_cells(chunk.arrays[spec.position(spec.target_field)].filter(known)),
             }
         )
     if isinstance(file, ParquetFile):
         file.close()
 
 
-def _text(array: pa.Array) -> pa.Array:
+def text_cells(array: pa.Array) -> pa.Array:
+    """The cells as text; empty for one that is missing."""
     return pc.fill_null(pc.cast(array, pa.string()), "")
 
 
@@ -253,14 +254,14 @@ def _times(array: pa.Array, java_format: str) -> pa.Array:
     if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
         return pc.cast(array, pa.timestamp("s"), safe=False)
     form = timestamps.directive(java_format)
-    return pc.strptime(_text(array), format=form, unit="s", error_is_null=True)
+    return pc.strptime(text_cells(array), format=form, unit="s", error_is_null=True)
 
 
-def _numbers(array: pa.Array) -> np.ndarray:
+def number_cells(array: pa.Array) -> np.ndarray:
     """The numbers; NaN for everything else."""
     if pa.types.is_floating(array.type) or pa.types.is_integer(array.type) or pa.types.is_decimal(array.type):
         return pc.cast(array, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    texts = _text(array)
+    texts = text_cells(array)
     try:
         numbers = pc.cast(pc.if_else(pc.equal(texts, ""), None, texts), pa.float64())
         return numbers.to_numpy(zero_copy_only=False)

@@ -207,7 +207,7 @@ def _rewritten(node: exp.Expr) -> exp.Expr:
         changed = _rewritten(child)
         if changed is not child:
             child.replace(changed)
-    rewrite = _REWRITES.get(type(node)) or _REWRITES_OF_CHECKED.get(type(node))
+    rewrite = _REWRITES.get(type(node))
     if rewrite is None:
         return node
     made = rewrite(node)
@@ -430,8 +430,6 @@ _REWRITES: Mapping[type, Callable[[exp.Expr], exp.Expr]] = {
     exp.Between: _same_family("low", "high"),
     exp.In: _same_family("expressions"),
     **{kind: _same_family("expression") for kind in (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)},
-}
-_REWRITES_OF_CHECKED: Mapping[type, Callable[[exp.Expr], exp.Expr]] = {
     exp.DateDiff: _difference,
     exp.DateAdd: _add_time,
     exp.TimestampTrunc: _truncate_time,

@@ -2,8 +2,7 @@
 
 QueryFailed          the query ends FAILED, with this as its reason
 ├── Unsupported      correct for Athena perhaps, but beyond the local engine
-├── NotFound         a table, view, database or column that is not there
-└── BadData          a file that does not hold what the catalogue says
+└── NotFound         a table, view, database or column that is not there
 RequestRefused       there is no query: the request itself is at fault
 """
 
