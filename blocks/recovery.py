@@ -21,8 +21,9 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-# The flow that recovers; other flows on the same server are left alone.
+# The flow that forecasts, and all flows of ours, which recover; others on the same server are left alone.
 FLOW = "forecast"
+FLOWS = (FLOW, "rollback", "notice", "reconcile")
 
 # Three heartbeats: one may be late on a busy machine, and so may a process be that is still starting.
 LOST_AFTER = timedelta(seconds=90)
@@ -41,13 +42,13 @@ START_AGAIN_AFTER = timedelta(seconds=60)
 def recovery() -> list[AutomationCore]:
     """The automations, as they should stand on the server."""
     any_run = ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]})
-    of_the_flow = ResourceSpecification({"prefect.resource.role": ["flow"], "prefect.resource.name": [FLOW]})
+    of_ours = ResourceSpecification({"prefect.resource.role": ["flow"], "prefect.resource.name": list(FLOWS)})
     lost = EventTrigger(
         posture=Posture.Proactive,
         after={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{name}" for name in ALIVE)},
         expect={"prefect.flow-run.*"},
         match=any_run,
-        match_related=of_the_flow,
+        match_related=of_ours,
         for_each={"prefect.resource.id"},
         threshold=1,
         within=LOST_AFTER,
@@ -64,19 +65,19 @@ def recovery() -> list[AutomationCore]:
         AutomationCore(
             name=RETRY,
             description="Lets a crashed run go on where it stopped.",
-            trigger=_crashed("!0", of_the_flow, timedelta(0)),
+            trigger=_crashed("!0", of_ours, timedelta(0)),
             actions=[_again("Its process ended; it goes on where it stopped.")],
         ),
         AutomationCore(
             name=RETRY_START,
             description="Lets a run whose process died before the flow began try once more.",
-            trigger=_crashed("0", of_the_flow, START_AGAIN_AFTER),
+            trigger=_crashed("0", of_ours, START_AGAIN_AFTER),
             actions=[_again("Its process ended before the flow began.")],
         ),
     ]
 
 
-def _crashed(attempts: str, of_the_flow: ResourceSpecification, pause: timedelta) -> EventTrigger:
+def _crashed(attempts: str, of_ours: ResourceSpecification, pause: timedelta) -> EventTrigger:
     """A crash of a run that has begun so often (`!0`: at all); others within the pause are overlooked."""
     which: dict[str, str | list[str]] = {
         "prefect.resource.id": ["prefect.flow-run.*"],
@@ -86,7 +87,7 @@ def _crashed(attempts: str, of_the_flow: ResourceSpecification, pause: timedelta
         posture=Posture.Reactive,
         expect={"prefect.flow-run.Crashed"},
         match=ResourceSpecification(which),
-        match_related=of_the_flow,
+        match_related=of_ours,
         for_each={"prefect.resource.id"},
         threshold=1,
         within=pause,

@@ -4,6 +4,9 @@ from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
+from prefect.runtime import flow_run
+
+from pipeline.errors import PipelineError
 
 # A crashed run starts again by itself; one that crashes every time must come to an end.
 MOST_CRASHES = 5
@@ -16,3 +19,17 @@ def crashes_of(flow_run_id: str | None) -> int:
     with get_client(sync_client=True) as client:
         states = client.read_flow_run_states(UUID(flow_run_id))
     return sum(state.type == StateType.CRASHED for state in states)
+
+
+def refuse_to_crash_for_ever() -> None:
+    """End a circle of crashes.
+
+    Raises:
+        PipelineError: the process of the present flow run has died too often.
+    """
+    crashes = crashes_of(flow_run.get_id())
+    if crashes >= MOST_CRASHES:
+        raise PipelineError(
+            f"The process of this run has died {crashes} times.",
+            "Look at the worker's log (enough memory?), then run it again: it goes on where it stopped.",
+        )

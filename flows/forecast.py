@@ -24,11 +24,11 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from blocks.installation import Installation
-from flows.crashes import MOST_CRASHES, crashes_of
+from flows.crashes import refuse_to_crash_for_ever
 from flows.notices import tell_of_end
 from flows.subject import name_of, workload_of
 from flows.turn import turn
-from pipeline.errors import InputChanged, PipelineError
+from pipeline.errors import InputChanged
 from pipeline.workload import Workload
 from tasks.apply_retention import apply_retention
 from tasks.check_forecast import check_forecast
@@ -90,7 +90,7 @@ def forecast_workload(
     place = Installation.named(installation)
     workload = Workload(bucket)
     try:
-        _refuse_to_crash_for_ever()
+        refuse_to_crash_for_ever()
         workload = workload_of(bucket, key, folder)
         with turn(workload.label):
             return _work(place, workload)
@@ -185,12 +185,3 @@ def _end_badly(place: Installation, workload: Workload, failed: StepFailed) -> S
     logger().error("%s", failed, exc_info=None if failed.is_expected else failed)
     notify_of_failure(place, workload, failed, return_state=True)  # whatever becomes of the notice
     return Failed(message=str(failed))
-
-
-def _refuse_to_crash_for_ever() -> None:
-    crashes = crashes_of(flow_run.get_id())
-    if crashes >= MOST_CRASHES:
-        raise PipelineError(
-            f"The process of this run has died {crashes} times.",
-            "Look at the worker's log (enough memory?), then run it again: it goes on where it stopped.",
-        )

@@ -20,7 +20,7 @@ from prefect.states import Completed
 from prefect.utilities.urls import url_for
 
 from blocks.installation import Installation
-from flows.crashes import MOST_CRASHES, crashes_of
+from flows.crashes import MOST_CRASHES, crashes_of, refuse_to_crash_for_ever
 from flows.subject import workload_of
 from pipeline import messages
 from pipeline.errors import PipelineError, Unreachable
@@ -42,6 +42,7 @@ def notice(ended: str, state: str) -> State[None]:
         ended: The flow run, as events name it: prefect.flow-run.<id>.
         state: The id of the state in which it ended.
     """
+    refuse_to_crash_for_ever()
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(ended.removeprefix(RUN)))
         states = client.read_flow_run_states(run.id)

@@ -22,6 +22,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Completed, Crashed, Failed
 
 from blocks.installation import Installation
+from blocks.recovery import FLOWS
+from flows.crashes import refuse_to_crash_for_ever
 from pipeline.errors import BadInput, PipelineError, translate
 from pipeline.reconciliation import Facts, Verdict, judge
 from pipeline.survey import Found, survey
@@ -34,6 +36,8 @@ DEPLOYMENT = "forecast/upload"
 
 # Ten heartbeats: the automation that misses a run after three has had its chance.
 SILENT_AFTER = dt.timedelta(minutes=5)
+
+AT_WORK = ("PENDING", "RUNNING", "CANCELLING")
 
 # A run may have been due so long before it began.
 A_LONG_WAIT = dt.timedelta(days=1)
@@ -68,6 +72,7 @@ def reconcile(
         installation: The name of the Installation block.
         patience_minutes: How long an upload's event may be on its way.
     """
+    refuse_to_crash_for_ever()
     place = Installation.named(installation)
     looked = bucket or place.bucket
     with get_client(sync_client=True) as client:
@@ -170,7 +175,7 @@ def revive_silent_runs(client: SyncPrefectClient) -> int:
         How many there were.
     """
     now = _now()
-    at_work = (run for run in runs(client, ("PENDING", "RUNNING", "CANCELLING")) if run.is_deployed)
+    at_work = (run for run in runs(client, AT_WORK, flows=FLOWS) if run.is_deployed)
     old = [run for run in at_work if run.due and now - run.due > SILENT_AFTER]
     silent = [run for run in old if is_silent(client, run, now - SILENT_AFTER)]
     for run in silent:

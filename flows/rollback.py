@@ -16,6 +16,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from blocks.installation import Installation
+from flows.crashes import refuse_to_crash_for_ever
 from flows.subject import label_of, workload_of
 from flows.turn import turn
 from pipeline import rollback as archive
@@ -52,6 +53,7 @@ def roll_back_workload(
     place = Installation.named(installation)
     workload = workload_of(bucket or place.bucket, folder=folder)
     try:
+        refuse_to_crash_for_ever()
         with turn(workload.label):
             published = roll_back(place, workload, run)
         notify_of_rollback(place, workload, published)

@@ -1,4 +1,4 @@
-"""The runs of the forecasting flow as the Prefect server knows them: whose they are, and how far."""
+"""The runs of the flows as the Prefect server knows them: whose they are, and how far."""
 
 import datetime as dt
 import hashlib
@@ -91,7 +91,10 @@ def turn_name(label: str) -> str:
 
 
 def runs(
-    client: PrefectClient, states: Iterable[str], since: dt.datetime | None = None
+    client: PrefectClient,
+    states: Iterable[str],
+    since: dt.datetime | None = None,
+    flows: Iterable[str] = (FLOW,),
 ) -> Iterator[KnownRun]:
     """Runs in one of these states, those that were due last come first.
 
@@ -99,6 +102,7 @@ def runs(
         client: Prefect's synchronous client.
         states: types of states.
         since: leave out what was due before.
+        flows: the names of their flows.
 
     Raises:
         httpx.HTTPError: the server is away or refuses to tell.
@@ -106,7 +110,11 @@ def runs(
     wanted: dict[str, Any] = {"state": {"type": {"any_": list(states)}}}
     if since is not None:
         wanted["expected_start_time"] = {"after_": since.isoformat()}
-    asked = {"flows": {"name": {"any_": [FLOW]}}, "flow_runs": wanted, "sort": "EXPECTED_START_TIME_DESC"}
+    asked = {
+        "flows": {"name": {"any_": list(flows)}},
+        "flow_runs": wanted,
+        "sort": "EXPECTED_START_TIME_DESC",
+    }
     offset = 0
     while True:
         answer = client.request("POST", "/flow_runs/filter", json={**asked, "limit": PAGE, "offset": offset})

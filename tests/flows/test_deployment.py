@@ -14,7 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 
 from blocks.__main__ import main as save_blocks
-from blocks.recovery import ALIVE, FLOW, LOST, RETRY, RETRY_START
+from blocks.recovery import ALIVE, FLOW, FLOWS, LOST, RETRY, RETRY_START
 from bridge.event import NAME, merge
 from bridge.notification import StoredObject
 from flows.forecast import forecast_workload
@@ -30,6 +30,11 @@ ENVIRONMENT = {
     "FORECAST_ROLE_ARN": "arn:aws:iam::000000000000:role/forecast",
     "AWS_REGION": "us-east-1",
 }
+
+
+def flow_of(deployment: dict[str, Any]) -> Any:
+    module, _, function = deployment["entrypoint"].rpartition(".")
+    return getattr(importlib.import_module(module), function)
 
 
 def command(*arguments: str, cwd: Any = ROOT) -> str:
@@ -104,8 +109,15 @@ def test_the_parameters_are_the_flows() -> None:
     assert set(TRIGGER["parameters"]) | set(UPLOAD["parameters"]) <= known
 
 
-def test_recovery_is_about_this_flow() -> None:
+def test_recovery_is_about_every_flow_that_is_deployed() -> None:
     assert forecast_workload.name == FLOW
+    assert {flow_of(deployment).name for deployment in DEPLOYMENTS.values()} == set(FLOWS)
+
+
+@pytest.mark.parametrize("name", sorted(DEPLOYMENTS))
+def test_what_recovery_watches_sends_heartbeats(name: str) -> None:
+    environment = DEPLOYMENTS[name]["work_pool"]["job_variables"]["env"]
+    assert environment == {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
 
 
 def test_reconciliation_is_scheduled_and_starts_what_an_upload_starts(installed: dict[str, Any]) -> None:
@@ -122,10 +134,8 @@ def test_reconciliation_is_scheduled_and_starts_what_an_upload_starts(installed:
 @pytest.mark.parametrize("name", sorted(DEPLOYMENTS))
 def test_every_deployment_says_what_it_does_and_finds_its_flow(name: str) -> None:
     deployment = DEPLOYMENTS[name]
-    module, _, function = deployment["entrypoint"].rpartition(".")
-    found = getattr(importlib.import_module(module), function)
     assert deployment["description"]
-    assert set(deployment.get("parameters", {})) <= set(found.parameters.properties)
+    assert set(deployment.get("parameters", {})) <= set(flow_of(deployment).parameters.properties)
 
 
 def test_recovery_watches_every_state_in_which_a_process_may_die() -> None:

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelled, Cancelling, Crashed, Failed, Running
 
 from blocks.installation import Installation
-from flows import forecast
+from flows import crashes
 from flows.forecast import forecast_workload
 from flows.notices import notice, tell_of_end
 from pipeline import messages
@@ -160,7 +160,7 @@ def test_the_client_of_notices_gives_up_within_half_a_minute() -> None:
 def test_a_run_that_crashes_every_time_comes_to_an_end_and_says_so(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forecast, "crashes_of", lambda _: forecast.MOST_CRASHES)
+    monkeypatch.setattr(crashes, "crashes_of", lambda _: crashes.MOST_CRASHES)
     state = site.run()
     assert state.is_failed()
     assert "has died 5 times" in state.message

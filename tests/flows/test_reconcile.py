@@ -7,13 +7,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled, Cancelling, Completed, Pending, Running, Scheduled, State
 
 from flows import reconcile as module
 from flows.forecast import forecast_workload
+from flows.notices import notice
 from flows.reconcile import reconcile, revive_silent_runs
+from flows.rollback import roll_back_workload
 from tasks.runs import KnownRun, runs
 from tests.flows.conftest import Site
 
@@ -176,3 +179,15 @@ def test_a_run_without_a_sign_of_life_comes_to_its_end(
     state = client.read_flow_run(UUID(run.id)).state
     assert state is not None
     assert state.type == after
+
+
+@pytest.mark.parametrize("other", [notice, roll_back_workload, reconcile], ids=lambda flow: flow.name)
+def test_a_run_of_another_flow_that_was_lost_before_it_began_comes_to_its_end(
+    client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch, other: Flow[Any, Any]
+) -> None:
+    deployment = client.create_deployment(client.create_flow(other), name="silent")
+    lost = client.create_flow_run_from_deployment(deployment, state=Pending()).id
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=20)
+    monkeypatch.setattr(module, "_now", lambda: later)
+    revive_silent_runs(client)
+    assert client.read_flow_run(lost).state_type == StateType.CRASHED
