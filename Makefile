@@ -53,7 +53,7 @@ demo: venv  ## upload data and follow it to a published forecast
 	@$(BIN)/python -m local demo --data '$(DATA)' --params '$(PARAMS)' $(if $(KEEP),--keep '$(KEEP)')
 
 test: venv  ## the tests, without those that start the whole stack or kill runs
-	@$(BIN)/python -m pytest -q -m 'not stack and not chaos'
+	@$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile -m 'not stack and not chaos'
 
 test-chaos: venv  ## runs killed at their AWS calls, and runs in bad weather; the short form
 	@$(BIN)/python -m pytest -q -m chaos

@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,6 @@ import boto3
 import pandas as pd
 import pytest
 from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
 BUCKET = "forecastd-tests"
 ROLE = "arn:aws:iam::000000000000:role/forecast"
@@ -99,13 +99,26 @@ class RunningServer:
         return [int(pid) for path in children for pid in path.read_text().split()]
 
 
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{url}/moto-api/", timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
 @pytest.fixture(scope="session")
 def s3_url() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    # A process of its own: in this one, other tests empty all of moto's services.
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        url = f"http://127.0.0.1:{port}"
+        eventually(lambda: _answers(url))
+        yield url
+        server.terminate()
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from local.settings import BUCKET
@@ -80,3 +81,18 @@ def dead(stack: Stack, *arguments: str) -> Any:
     """What the command says, if there is a dead letter."""
     out = command(stack, "-m", "bridge", "dead", *arguments)
     return out if "1 dead letter" in out else None
+
+
+def test_reconciliation_is_due_within_a_quarter_of_an_hour(stack: Stack) -> None:
+    wanted = {
+        "flows": {"name": {"any_": ["reconcile"]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
+    url = f"{stack.settings.prefect_url}/api/flow_runs/filter"
+
+    def due() -> list[datetime]:
+        told = httpx.post(url, json=wanted, timeout=30).raise_for_status().json()
+        return [datetime.fromisoformat(run["next_scheduled_start_time"]) for run in told]
+
+    soonest = min(until(due, "the schedule to make runs", 120))
+    assert soonest < datetime.now(UTC) + timedelta(minutes=15)
