@@ -1,7 +1,8 @@
 """The journal of what readers were shown: `history/publications/`, one object per publication, only added to.
 
-Each entry is derived from the manifest that made its forecast the current one. So an entry that a crash
-prevented is written by whoever comes next, and one that is there already is written again as it was.
+Each entry is derived from the manifest that made its forecast the current one, and comes when the tables
+show that forecast, too. So an entry that a crash prevented tells that something is left to do; whoever comes
+next writes it, and one that is there already is written again as it was.
 """
 
 from dataclasses import asdict, dataclass
@@ -38,9 +39,18 @@ def note(s3: Any, workload: Workload, manifest: "Manifest") -> Publication:
         replaced=manifest.previous,
         by=manifest.by,
     )
-    compact = entry.at.replace(":", "").replace("-", "")
-    storage.write_json(s3, workload, f"{FOLDER}{compact}_{entry.number:06}_{entry.run}.json", asdict(entry))
+    storage.write_json(s3, workload, _path(manifest), asdict(entry))
     return entry
+
+
+def is_noted(s3: Any, workload: Workload, manifest: "Manifest") -> bool:
+    """Whether the journal tells of this manifest's publication."""
+    return storage.read_json(s3, workload, _path(manifest)) is not None
+
+
+def _path(manifest: "Manifest") -> str:
+    compact = (manifest.published_at or "").replace(":", "").replace("-", "")
+    return f"{FOLDER}{compact}_{manifest.number:06}_{manifest.run}.json"
 
 
 def listed(s3: Any, workload: Workload) -> list[Publication]:

@@ -202,8 +202,9 @@ def publish(
             kept=_kept(before, run, moment),
             held=tuple(held),
         )
+        if before is not None:
+            publications.note(s3, workload, before)  # unless its run was killed, it is there
         _swap(s3, workload, manifest, etag)
-    publications.note(s3, workload, manifest)
     return manifest
 
 
@@ -213,15 +214,22 @@ def current(s3: Any, workload: Workload) -> Manifest | None:
     return Manifest.from_dict(stored) if stored else None
 
 
-def tidy(s3: Any, workload: Workload, manifest: Manifest) -> None:
-    """Removes the readers' copies of forecasts that were replaced long ago; the archive keeps them all.
+def conclude(s3: Any, workload: Workload, manifest: Manifest) -> None:
+    """Notes the publication in the journal, after removing the readers' copies of what was replaced long ago.
 
-    To be called when the tables point to this manifest's forecast: until then they may point to any.
+    To be called when the tables point to this manifest's forecast: until then they may point to any. The
+    note says that nothing is left to do; the archive keeps all forecasts.
     """
     wanted = {manifest.run, manifest.previous, *manifest.kept}
     for run in storage.folders(s3, workload, "forecast/"):
         if run not in wanted:
             storage.remove(s3, workload, f"forecast/{run}/")
+    publications.note(s3, workload, manifest)
+
+
+def is_concluded(s3: Any, workload: Workload, manifest: Manifest) -> bool:
+    """Whether the publication came to its end, with its tables."""
+    return publications.is_noted(s3, workload, manifest)
 
 
 def _kept(before: Manifest | None, run: str, moment: dt.datetime) -> dict[str, str]:

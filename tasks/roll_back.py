@@ -28,7 +28,7 @@ def roll_back(place: Installation, workload: Workload, run: str | None) -> Publi
     made_with, form = Params(known.params), InputForm.from_dict(known.form)
     glue = place.client("glue")
     names = tables.point(glue, place.database, workload, made_with, form, manifest)
-    publish.tidy(s3, workload, manifest)
+    publish.conclude(s3, workload, manifest)
     return Published(manifest, names)
 
 

@@ -21,6 +21,7 @@ class Stock:
     job: Job
     published: Manifest | None
     earlier: record.Record | None
+    is_concluded: bool = True  # unless the run that published was killed before the tables showed it
 
     @property
     def is_empty(self) -> bool:
@@ -34,8 +35,9 @@ class Stock:
 
     @property
     def is_current(self) -> bool:
-        """… and its forecast is the one that readers see."""
-        return self.was_published and self.published is not None and self.published.run == self.job.run
+        """… and its forecast is the one that readers see, of the files and of the tables."""
+        is_shown = self.published is not None and self.published.run == self.job.run
+        return self.was_published and is_shown and self.is_concluded
 
     @property
     def is_held(self) -> bool:
@@ -76,4 +78,6 @@ def look(place: Installation, workload: Workload) -> Stock:
     settings = params.read(s3, workload)
     found = inputs.take_stock(s3, workload, settings)
     job = Job(place, workload, settings, found, fingerprint(workload, settings, found))
-    return Stock(job, publish.current(s3, workload), record.read(s3, workload, job.run))
+    published, earlier = publish.current(s3, workload), record.read(s3, workload, job.run)
+    concluded = published is None or publish.is_concluded(s3, workload, published)
+    return Stock(job, published, earlier, concluded)

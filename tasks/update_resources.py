@@ -49,7 +49,7 @@ def _publish(job: Job, form: InputForm, manifest: Manifest) -> Published:
     names = tables.register(
         job.place.client("glue"), job.place.database, job.workload, job.params, form, manifest
     )
-    publish.tidy(job.s3, job.workload, manifest)
+    publish.conclude(job.s3, job.workload, manifest)
     _show(job, form, manifest, names)
     return Published(manifest, names)
 

@@ -16,6 +16,7 @@ from tests.chaos.world import BUCKET, Case
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RUN = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{12}(?![0-9a-zA-Z])")
 MOMENT = re.compile(r"\d{4}-?\d\d-?\d\dT\d\d[-:]?\d\d[-:]?\d\d(\.\d+)?Z")
+MINUTE = re.compile(r"\d{4}-\d\d-\d\d at \d\d:\d\d UTC")  # in sentences
 STABLE = re.compile(r"(?<=_)[0-9a-f]{8}(?![0-9a-zA-Z])")  # of a name that belongs to the workload
 SLUG = re.compile(r"(?<=_)[0-9a-f]{6}(?=_)")  # of a table's name
 DIGEST = re.compile(r"(?<![0-9a-zA-Z])(?:[0-9a-f]{64}|[0-9a-f]{32}|[0-9a-f]{16})(?![0-9a-zA-Z])")
@@ -42,6 +43,7 @@ class Plain:
         for pattern, word in (
             (DIGEST, "<digest>"),
             (MOMENT, "<moment>"),
+            (MINUTE, "<minute>"),
             (ULID, "<ulid>"),
             (STABLE, "<hash>"),
         ):
@@ -115,7 +117,7 @@ def _tables(case: Case, plain: Plain) -> dict[str, str]:
             if k in table
         }
         parts = glue.get_partitions(DatabaseName="forecast", TableName=table["Name"])["Partitions"]
-        values = sorted(str(part["Values"]) for part in parts)
+        values = sorted(plain(str(part["Values"])) for part in parts)
         described[plain(table["Name"])] = plain(f"{shown}\n{values}")
     return described
 

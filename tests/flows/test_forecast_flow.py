@@ -7,8 +7,8 @@ import boto3
 import pytest
 from prefect.client.orchestration import get_client
 
-from pipeline import messages
-from tests.flows.conftest import Site
+from pipeline import messages, tables
+from tests.flows.conftest import Site, shared
 from tests.flows.fake_forecast import client_error
 
 STEPS = (
@@ -122,6 +122,25 @@ def test_earlier_content_that_comes_back_is_published_from_history(site: Site) -
     assert site.manifest()["run"] == first
     assert site.published()[1].startswith("2024-01-05 00:00:00")
     assert site.forecast.created() == made, "nothing was paid for twice"
+
+
+def test_a_forecast_that_comes_back_is_finished_when_its_tables_show_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.run()
+    first = site.manifest()["run"]
+    site.upload(days=5)
+    site.run()
+    site.upload(days=4)
+    with monkeypatch.context() as broken:
+        broken.setattr(tables, "register", lambda *_: (_ for _ in ()).throw(ValueError("killed")))
+        assert site.run().is_failed()
+    assert site.manifest()["run"] == first, "what readers of the files see"
+    assert "published again from history" in site.run().message
+    tables_now = shared("glue").get_tables(DatabaseName=site.place.database)["TableList"]
+    shown = [each["StorageDescriptor"]["Location"] for each in tables_now if site.name in str(each)]
+    assert f"s3://{site.name}/forecast/{first}/" in shown
+    assert site.run().message.startswith("Already forecast")
 
 
 def test_perform_delete_removes_what_the_run_made_and_nothing_else(site: Site) -> None:

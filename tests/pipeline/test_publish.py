@@ -75,7 +75,7 @@ def test_repeating_a_publication_changes_no_byte(s3, workload, archived, snapsho
 def test_the_forecast_before_stays_for_its_readers_and_older_ones_go(s3, workload, archived, snapshot):
     for hour, run in enumerate(("one", "two", "three")):
         archived(run)
-        publish.tidy(s3, workload, publish.publish(s3, workload, run, at(hour)))
+        publish.conclude(s3, workload, publish.publish(s3, workload, run, at(hour)))
     folders = {key.split("/")[2] for key in snapshot() if key.startswith("shop/forecast/")}
     assert folders == {"manifest.json", "two", "three"}
     assert publish.current(s3, workload).previous == "two"
@@ -144,7 +144,7 @@ def test_interrupted_anywhere_readers_see_a_whole_forecast_and_a_repetition_ends
     before = snapshot()
 
     def work():
-        publish.tidy(s3, workload, publish.publish(s3, workload, "three", at(3)))
+        publish.conclude(s3, workload, publish.publish(s3, workload, "three", at(3)))
 
     count = len(calls_of(s3, work))
     expected = snapshot()
@@ -191,7 +191,7 @@ def test_the_manifest_is_written_last_but_for_the_journal(s3, workload, archived
         keys.append(params.get("Key"))
 
     s3.meta.events.register("before-parameter-build.s3", note)
-    publish.publish(s3, workload, "one", at(1))
+    publish.conclude(s3, workload, publish.publish(s3, workload, "one", at(1)))
     s3.meta.events.unregister("before-parameter-build.s3", note)
     written = [key for key in keys if key]
     assert written[-2] == workload.key(MANIFEST)
@@ -222,7 +222,7 @@ def test_a_forecast_that_was_replaced_within_the_hour_stays_for_slow_readers(s3,
     for minute, run in ((0, "one"), (10, "two"), (20, "three"), (90, "four")):
         archived(run)
         now = dt.datetime(2024, 1, 3, tzinfo=dt.UTC) + dt.timedelta(minutes=minute)
-        publish.tidy(s3, workload, publish.publish(s3, workload, run, lambda now=now: now))
+        publish.conclude(s3, workload, publish.publish(s3, workload, run, lambda now=now: now))
         folders = set(storage.folders(s3, workload, "forecast/"))
         assert {"three": {"one", "two", "three"}, "four": {"three", "four"}}.get(run, folders) == folders
 
@@ -260,7 +260,10 @@ def test_every_publication_is_in_the_journal_once(s3, workload, archived):
     for hour, run in enumerate(("one", "two", "two")):
         archived(run)
         publish.publish(s3, workload, run, at(hour))
-    publish.publish(s3, workload, "one", at(4), kind="rollback", by="http://run")
+    back = publish.publish(s3, workload, "one", at(4), kind="rollback", by="http://run")
+    assert not publish.is_concluded(s3, workload, back)
+    publish.conclude(s3, workload, back)
+    assert publish.is_concluded(s3, workload, back)
     told = [
         (p.number, p.run, p.at[11:13], p.kind, p.replaced, p.by) for p in publications.listed(s3, workload)
     ]

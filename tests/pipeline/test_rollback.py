@@ -49,7 +49,9 @@ def make(s3, workload, tmp_path, monkeypatch):
 def go_back(s3, workload, run=None, by=HERE, content=None):
     chosen = rollback.target(s3, workload, run, by)
     held = rollback.put_aside(s3, workload, chosen, content)
-    return publish.publish(s3, workload, chosen, kind="rollback", by=by, held=held)
+    back = publish.publish(s3, workload, chosen, kind="rollback", by=by, held=held)
+    publish.conclude(s3, workload, back)
+    return back
 
 
 def test_going_back_again_goes_further_back(s3, workload, make):
