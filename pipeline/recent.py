@@ -191,12 +191,17 @@ def read(
         items: about how many items there are.
     """
     gathered = _Gathered(reach(params, items))
+    for rows in uploaded(s3, workload, params, keys):
+        gathered.add(rows, steps_back(rows["time"].to_numpy(), first, params.frequency))
+    return gathered.recent(averaged=is_averaged(params))
+
+
+def uploaded(s3: Any, workload: Workload, params: Params, keys: Iterable[str]) -> Iterator[pd.DataFrame]:
+    """The rows in the objects of these keys, in a stream: item (its key, joined), time and value."""
     for key in keys:
         with translated(f"reading s3://{workload.bucket}/{key}"):
             body = s3.get_object(Bucket=workload.bucket, Key=key)["Body"]
-            for rows in _rows(body, key, params):
-                gathered.add(rows, steps_back(rows["time"].to_numpy(), first, params.frequency))
-    return gathered.recent(averaged=_is_averaged(params))
+            yield from _rows(body, key, params)
 
 
 def staged(s3: Any, workload: Workload, run: str) -> list[str]:
@@ -210,7 +215,7 @@ def reach(params: Params, items: int) -> int:
     return max(FEWEST_STEPS, min(wanted, MOST_CELLS // max(items, 1)))
 
 
-def _is_averaged(params: Params) -> bool:
+def is_averaged(params: Params) -> bool:
     """Whether several values of one step are one value between them rather than their sum."""
     given = params.predictor.get("DataConfig", {}).get("AttributeConfigs", ())
     older = params.predictor.get("FeaturizationConfig", {}).get("Featurizations", ())
