@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import code_of, translated
@@ -76,3 +76,23 @@ def view(name: str, database: str, sql: str, columns: Mapping[str, str], descrip
         "ViewOriginalText": f"/* Presto View: {encoded} */",
         "ViewExpandedText": "/* Presto View */",
     }
+
+
+def pivoted(
+    source: str, by: Sequence[str], kind: str, value: str, kinds: Sequence[str]
+) -> tuple[str, list[str]]:
+    """A query that puts rows of several kinds side by side: a row per key, a column per kind.
+
+    Args:
+        source: the table. by: its keys. kind, value: its columns. kinds: at least one.
+
+    Returns:
+        The query, and the names of the columns after the keys.
+    """
+    own = [name if name not in by else f"forecast_{name}" for name in kinds]
+    wide = [
+        f'max(CASE WHEN "{kind}" = \'{one}\' THEN "{value}" END) AS "{name}"'
+        for one, name in zip(kinds, own, strict=True)
+    ]
+    keys = ", ".join(f'"{name}"' for name in by)
+    return f"SELECT {keys}, {', '.join(wide)} FROM {source} GROUP BY {keys}", own

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline import decision, publish, record, resources, storage, waiting
+from pipeline import charttable, decision, publish, record, resources, storage, waiting
 from pipeline.errors import WaitedInVain, translated
 from pipeline.names import Names
 from pipeline.params import Params
@@ -240,7 +240,8 @@ def _forget(owner: Owner, of: Record, with_record: bool) -> None:
     if of.state != "expired":
         ended = replace(of, state="expired", training=None, accuracy=None, arns={})
         record.write(owner.s3, owner.workload, ended)
-    for rel in (f"history/clean/{of.run}/", f"history/raw/{of.run}/", f"runs/{of.run}/export/"):
+    archives = (publish.ARCHIVE, "history/raw/", charttable.CHART, charttable.ITEMS)
+    for rel in (*[f"{folder}{of.run}/" for folder in archives], f"runs/{of.run}/export/"):
         storage.remove(owner.s3, owner.workload, rel)
     if with_record:
         storage.remove(owner.s3, owner.workload, f"runs/{of.run}/")

@@ -2,15 +2,20 @@
 
     <workload>_train      train/                    every file, as uploaded
     <workload>_forecast   forecast/<run>/           moves to a new run in one UpdateTable
-    <workload>_history    history/clean/run=…       one partition per run
+    <workload>_history    history/clean/<run>/      one partition per run
+    <workload>_chart      history/chart/<run>/      moves with the forecast
+    <workload>_items      history/items/<run>/      moves with the forecast
+    <workload>_fan        a view: a chart's rows with a column per type
 
 Tables are created and updated, never dropped, so that a query in progress keeps what it reads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline import catalogue
+import pyarrow as pa
+
+from pipeline import catalogue, charttable
 from pipeline.form import PARQUET, InputForm
 from pipeline.params import Attribute, DatasetSpec, Params
 from pipeline.publish import Manifest
@@ -53,6 +58,8 @@ ARROW_TYPES = (
     ("decimal128", "decimal"),
 )
 
+OF_ARROW = {pa.string(): "string", pa.float64(): "double", pa.int64(): "bigint"}
+
 Column = dict[str, str]
 
 
@@ -87,27 +94,70 @@ def register(
         f"Every forecast of {workload.label}, by run.",
     )
     history["PartitionKeys"] = [{"Name": "run", "Type": "string"}]
-    for table in (train, current, history):
+    written = [train, current, *_charts(database, workload, params, manifest), history]
+    for table in written:
         catalogue.put_table(glue, database, table)
     catalogue.put_partition(glue, database, history, manifest.run)
-    return [f"{database}.{table['Name']}" for table in (train, current, history)]
+    return _names(database, written)
 
 
 def point(
     glue: Any, database: str, workload: Workload, params: Params, form: InputForm, manifest: Manifest
 ) -> list[str]:
-    """Lets the table of the current forecast point to another one that was published before.
+    """Lets the tables of the current forecast point to another one that was published before.
 
     Args:
         params: as they were when that forecast was made; with `form` they tell its columns.
 
     Returns:
-        The name of the table, `database.table`.
+        The names of the tables, `database.table`.
     """
     catalogue.ensure_database(glue, database)
     current = _current(workload, _forecast_columns(params, form), manifest)
-    catalogue.put_table(glue, database, current)
-    return [f"{database}.{current['Name']}"]
+    moved = [current, *_charts(database, workload, params, manifest)]
+    for table in moved:
+        catalogue.put_table(glue, database, table)
+    return _names(database, moved)
+
+
+def _names(database: str, tables: Sequence[dict[str, Any]]) -> list[str]:
+    return [f"{database}.{table['Name']}" for table in tables]
+
+
+def _charts(database: str, workload: Workload, params: Params, manifest: Manifest) -> list[dict[str, Any]]:
+    """What charts of the current forecast are drawn from; a folder without a file is a table without rows."""
+    run, keys = manifest.run, (params.target.item_key, *params.dimensions)
+    words = f"of the current forecast of {workload.label}, run {run}."
+    made = [
+        parquet_table(f"{workload.slug}_{name}", workload.uri(f"{folder}{run}/"), columns, f"{what} {words}")
+        for name, folder, columns, what in (
+            ("chart", charttable.CHART, charttable.chart_columns(keys), "Charts: the recent past, and rows"),
+            ("items", charttable.ITEMS, charttable.item_columns(keys), "Items"),
+        )
+    ]
+    return [*made, _fan(database, workload, keys, manifest, made[0]["Name"])]
+
+
+def _fan(
+    database: str, workload: Workload, keys: Sequence[str], manifest: Manifest, chart: str
+) -> dict[str, Any]:
+    """A view: a row per item and time of a chart, with the actual value and each type in its own column."""
+    by = [name.lower() for name in keys]
+    time, kind, value = (charttable.own_name(name, keys) for name in ("time", "type", "value"))
+    sql, columns = catalogue.pivoted(
+        f'"{database}"."{chart}"', [*by, time], kind, value, (charttable.ACTUAL, *manifest.types)
+    )
+    kinds = {**dict.fromkeys(by, "varchar"), time: "timestamp", **dict.fromkeys(columns, "double")}
+    words = f"Charts of the current forecast of {workload.label}, a column per type."
+    return catalogue.view(f"{workload.slug}_fan", database, sql, kinds, words)
+
+
+def parquet_table(
+    name: str, location: str, columns: Mapping[str, pa.DataType], description: str
+) -> dict[str, Any]:
+    """A table over Parquet files with these columns: a TableInput."""
+    listed = [{"Name": column, "Type": OF_ARROW.get(kind, "timestamp")} for column, kind in columns.items()]
+    return _table(name, location, listed, True, False, description)
 
 
 def _current(workload: Workload, columns: list[Column], manifest: Manifest) -> dict[str, Any]:

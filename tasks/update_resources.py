@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from prefect.runtime import flow_run
 
-from pipeline import inputs, publish, tables
+from pipeline import charttable, inputs, publish, recent, tables
 from pipeline.form import InputForm
 from pipeline.publish import Manifest
 from pipeline.weblinks import weblink
@@ -32,6 +32,7 @@ class Published:
 @step("Update-Resources")
 def update_resources(job: Job, form: InputForm) -> Published:
     """Publish the archived forecast, and let the tables point to it."""
+    charttable.keep(job.s3, job.workload, job.params, job.run, recent.staged(job.s3, job.workload, job.run))
     new = publish.publish(job.s3, job.workload, job.run, by=flow_run.get_flow_run_ui_url())
     published = _publish(job, form, new)
     inputs.unstage(job.s3, job.workload, job.run)

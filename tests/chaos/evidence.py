@@ -4,11 +4,14 @@ Two workloads that were given the same content must look the same, whatever happ
 carry the workload or a run's fingerprint, moments and ids are replaced by words; bytes of forecasts are not.
 """
 
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import pyarrow.parquet
 
 from tests.chaos.faults import Call
 from tests.chaos.world import BUCKET, Case
@@ -98,8 +101,16 @@ def evidence(case: Case, plain: Plain) -> Evidence:
 
 
 def _content(case: Case, key: str, plain: Plain) -> str:
+    if key.endswith(".parquet"):
+        return _rows_of(case.read(key))
     text = case.read(key).decode()
     return text if key.endswith(".csv") else plain(text)
+
+
+def _rows_of(body: bytes) -> str:
+    """The rows of a Parquet file, and how they lie in it."""
+    file = pyarrow.parquet.ParquetFile(io.BytesIO(body))
+    return f"{file.schema_arrow}\n{file.num_row_groups}\n{file.read().to_pylist()}"
 
 
 def _tables(case: Case, plain: Plain) -> dict[str, str]:

@@ -54,8 +54,9 @@ def columns(found):
     return [(column["Name"], column["Type"]) for column in found["StorageDescriptor"]["Columns"]]
 
 
-def test_a_workload_has_three_tables(glue, workload, register):
-    assert register() == [f"forecast.{workload.slug}_{name}" for name in ("train", "forecast", "history")]
+def test_a_workload_has_its_tables(glue, workload, register):
+    names = ("train", "forecast", "chart", "items", "fan", "history")
+    assert register() == [f"forecast.{workload.slug}_{name}" for name in names]
     train, forecast, history = (table(glue, workload, name) for name in ("train", "forecast", "history"))
     assert train["StorageDescriptor"]["Location"] == "s3://demand/shop/train/"
     assert columns(train) == [("timestamp", "string"), ("target_value", "double"), ("item_id", "string")]
@@ -142,14 +143,31 @@ def test_a_table_made_meanwhile_by_somebody_else_is_updated(glue, workload, regi
     assert table(glue, workload, "forecast")["StorageDescriptor"]["Location"].endswith("/two/")
 
 
-def test_a_rollback_moves_the_forecast_table_alone(glue, workload, register, make_params):
+def test_the_tables_of_charts_move_with_the_forecast(glue, workload, register):
+    for run in ("one", "two"):
+        register(run)
+        places = [table(glue, workload, name)["StorageDescriptor"]["Location"] for name in ("chart", "items")]
+        assert places == [f"s3://demand/shop/history/{name}/{run}/" for name in ("chart", "items")]
+    assert columns(table(glue, workload, "chart")) == [
+        ("item_id", "string"), ("time", "timestamp"), ("type", "string"), ("value", "double"),
+    ]  # fmt: skip
+
+
+def test_a_dimension_may_have_the_name_of_a_column_of_ours(glue, workload, register, domain_params):
+    register(params=domain_params("CUSTOM", ["type", "time"]))
+    assert [name for name, _ in columns(table(glue, workload, "chart"))] == [
+        "item_id", "type", "time", "forecast_time", "forecast_type", "value",
+    ]  # fmt: skip
+
+
+def test_a_rollback_moves_the_tables_of_the_forecast_alone(glue, workload, register, make_params):
     params = make_params()
     register("one")
     register("two", header=False)
     names = ("train", "history")
     before = [table(glue, workload, name) for name in names]
     point = tables.point(glue, DATABASE, workload, params, form_of(params), manifest_of(workload, "one"))
-    assert point == [f"forecast.{workload.slug}_forecast"]
+    assert point == [f"forecast.{workload.slug}_{name}" for name in ("forecast", "chart", "items", "fan")]
     moved = table(glue, workload, "forecast")
     assert moved["StorageDescriptor"]["Location"] == "s3://demand/shop/forecast/one/"
     assert moved["Parameters"]["skip.header.line.count"] == "1", "place and form change together"
