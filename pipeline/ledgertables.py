@@ -1,6 +1,7 @@
 """The ledger in the Glue catalogue: its rows as a table, and how the forecasts turned out as views.
 
 <workload>_ledger            ledger/run=…   a row per run, item, step and type whose actual value is known
+<workload>_compared          forecast beside actual value: a row per run, item and time, a column per type
 <workload>_outcome           by run and type: WAPE, wQL, bias, coverage, beside the seasonal naive forecast
 <workload>_outcome_by_item   the same by item
 <workload>_outcome_by_step   the same by step of the horizon
@@ -77,6 +78,7 @@ def _ledger(workload: Workload, params: Params) -> dict[str, Any]:
 
 def _views(workload: Workload, params: Params, database: str, ledger: str) -> Iterable[dict[str, Any]]:
     by_item = dict.fromkeys(_keys(params), "varchar")
+    yield _compared(workload, params, database, ledger)
     groups: tuple[tuple[str, dict[str, str]], ...] = (
         ("", {}),
         ("_by_item", by_item),
@@ -91,3 +93,16 @@ def _views(workload: Workload, params: Params, database: str, ledger: str) -> It
         name = f"{workload.slug}_outcome{ending}"
         words = f"How the forecasts of {workload.label} turned out{ending.replace('_', ' ')}."
         yield catalogue.view(name, database, sql, columns, words)
+
+
+def _compared(workload: Workload, params: Params, database: str, ledger: str) -> dict[str, Any]:
+    """A view: the types as they are today side by side; an earlier forecast's others are in the ledger."""
+    by = {"run": "varchar", **dict.fromkeys((*_keys(params), "timestamp"), "varchar"), "step": "integer"}
+    by |= {"actual": "double", "naive": "double"}
+    sql, columns = catalogue.pivoted(
+        f'"{database}"."{ledger}"', list(by), "type", "forecast", params.type_labels
+    )
+    words = f"Forecasts of {workload.label} beside what came, a column per type."
+    return catalogue.view(
+        f"{workload.slug}_compared", database, sql, by | dict.fromkeys(columns, "double"), words
+    )

@@ -15,6 +15,7 @@ from pipeline.workload import Workload
 from tasks.job import Job
 from tasks.log import logger
 from tasks.milestone import reached
+from tasks.note_end import note_failed, note_published
 from tasks.step import StepFailed, step
 from tasks.update_resources import Published
 
@@ -23,10 +24,11 @@ from tasks.update_resources import Published
 def notify(job: Job, published: Published, accuracy: Accuracy | None) -> None:
     """Tell of the new forecast, then close the run's record: told at least once, even after a crash."""
     verdict = verdicts.read(job.s3, job.workload, job.run)
+    known = reached(job)
     message = messages.success(
         job.workload,
         published.manifest,
-        reached(job),
+        known,
         accuracy,
         published.tables,
         deleted=job.params.perform_delete,
@@ -34,6 +36,7 @@ def notify(job: Job, published: Published, accuracy: Accuracy | None) -> None:
         checked=verdict.words() if verdict else None,
     )
     send(job.place, message)
+    note_published(job, published.manifest, known, verdict)
     reached(job, state="published")
 
 
@@ -53,6 +56,7 @@ def notify_of_failure(place: Installation, workload: Workload, failed: StepFaile
         _note_told()
     if failed.job:
         _close(failed.job, failed)
+    note_failed(place, workload, failed)
 
 
 def _note_told() -> None:

@@ -10,6 +10,7 @@ from pipeline.form import InputForm
 from pipeline.params import Params
 from pipeline.workload import Workload
 from tasks.log import logger
+from tasks.note_end import note_rolled_back
 from tasks.notify import send
 from tasks.step import step
 from tasks.update_resources import Published
@@ -37,6 +38,7 @@ def notify_of_rollback(place: Installation, workload: Workload, published: Publi
     """Tell that an earlier forecast is the current one again."""
     page = flow_run.get_flow_run_ui_url()
     send(place, messages.rolled_back(workload, published.manifest, published.tables, page))
+    note_rolled_back(place, workload, published.manifest)
 
 
 def _content(place: Installation, workload: Workload) -> str | None:

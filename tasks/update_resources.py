@@ -1,11 +1,13 @@
 """Update-Resources: the archived forecast becomes the published one, with its tables and its picture."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prefect.runtime import flow_run
 
-from pipeline import charttable, inputs, publish, recent, tables
+from pipeline import catalogue, charttable, inputs, publish, recent, record, runtables, tables
+from pipeline.accuracy import Accuracy
 from pipeline.form import InputForm
 from pipeline.publish import Manifest
 from pipeline.weblinks import weblink
@@ -34,7 +36,7 @@ def update_resources(job: Job, form: InputForm) -> Published:
     """Publish the archived forecast, and let the tables point to it."""
     charttable.keep(job.s3, job.workload, job.params, job.run, recent.staged(job.s3, job.workload, job.run))
     new = publish.publish(job.s3, job.workload, job.run, by=flow_run.get_flow_run_ui_url())
-    published = _publish(job, form, new)
+    published = _publish(job, form, new, _register_runs(job, new))
     inputs.unstage(job.s3, job.workload, job.run)
     return published
 
@@ -46,10 +48,23 @@ def republish(job: Job, form: InputForm) -> Published:
     return _publish(job, form, back)
 
 
-def _publish(job: Job, form: InputForm, manifest: Manifest) -> Published:
+def _register_runs(job: Job, manifest: Manifest) -> list[str]:
+    """The tables of runs and of their accuracy, with this run's; their names."""
+    own = job.place.client("glue"), job.place.database, job.workload
+    catalogue.ensure_database(*own[:2])
+    names = runtables.register(*own)
+    known = record.read(job.s3, job.workload, job.run)
+    if known and known.accuracy:
+        runtables.keep_accuracy(job.s3, *own, manifest, Accuracy.from_dict(known.accuracy))
+    return names
+
+
+def _publish(job: Job, form: InputForm, manifest: Manifest, more: Sequence[str] = ()) -> Published:
+    """Readers of the tables see the forecast; `more` are names of other tables for the message."""
     names = tables.register(
         job.place.client("glue"), job.place.database, job.workload, job.params, form, manifest
     )
+    names += more
     publish.conclude(job.s3, job.workload, manifest)
     _show(job, form, manifest, names)
     return Published(manifest, names)

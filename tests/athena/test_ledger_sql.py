@@ -70,7 +70,7 @@ def scores(stand_in: GatewayProcess, params: Params, tmp_path_factory: pytest.Te
         names = ledgertables.register(
             stand_in.client("glue"), DATABASE, WORKLOAD, params, [one.run for one in found]
         )
-    assert len(names) == 4
+    assert len(names) == 5
     return found
 
 
@@ -127,3 +127,19 @@ def test_the_outcome_by_item_and_by_step(athena: Any, scores: list[Score]) -> No
         "WHERE run = 'one' AND type = 'p90' ORDER BY step",
     ).rows
     assert steps == [(step, 3, pytest.approx(1 / 3)) for step in range(1, HORIZON + 1)]
+
+
+def test_forecasts_stand_beside_what_came(athena: Any, scores: list[Score]) -> None:
+    rows = ask(
+        athena,
+        'SELECT item_id, "order", timestamp, step, actual, naive, p10, p90, mean '
+        f"FROM {WORKLOAD.slug}_compared "
+        "WHERE run = 'two' ORDER BY item_id, step",
+    ).rows
+    assert rows == [
+        (f"item {item}", "x", day(24 + n), n + 1, own, actual(item, 24 + n - 7), *types)
+        for item in range(3)
+        for n in range(HORIZON)
+        for own in [actual(item, 24 + n)]
+        for types in [[own - (n + 1), own + (0.75 - item) * (n + 1), own + 0.5 * (n + 1)]]
+    ]

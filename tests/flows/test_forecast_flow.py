@@ -86,7 +86,7 @@ def test_the_run_page_explains_itself(site: Site) -> None:
         rf"\| manifest \| \[s3://{manifest}\]\(http://127\.0\.0\.1:\d+/{manifest}\) \|", written["data"]
     )
     tables = re.findall(r"\| table \| `([^`]*)` \|", written["data"])
-    assert len(tables) == 3
+    assert len(tables) == 8
     assert all(re.fullmatch(r"\w+\.\w+", name) for name in tables), tables
 
 
