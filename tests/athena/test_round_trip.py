@@ -242,10 +242,17 @@ def test_the_chart_has_the_uploads_and_the_forecast(trip: Trip, athena: Any) -> 
         f'SELECT "time", actual, mean, p90 FROM {trip.table("fan")} '
         f'WHERE "{case.own.item_key}" = \'{item}\' AND "type" = \'007\' ORDER BY "time"'
     )
-    wide = [(moment, value, None, None) for (name, _, number), moment, value in case.past
-            if (name, number) == (AWKWARD[2], "007") and value is not None]  # fmt: skip
-    wide += [(moment, None, values["mean"], values["p90"]) for (name, _, number), moment, values in case.ahead
-             if (name, number) == (AWKWARD[2], "007")]  # fmt: skip
+    wanted = (AWKWARD[2], "007")
+    wide: list[tuple[Any, ...]] = [
+        (moment, value, None, None)
+        for (name, _, number), moment, value in case.past
+        if (name, number) == wanted and value is not None
+    ]
+    wide += [
+        (moment, None, values["mean"], values["p90"])
+        for (name, _, number), moment, values in case.ahead
+        if (name, number) == wanted
+    ]
     assert ask(athena, sql).rows == wide
 
 
