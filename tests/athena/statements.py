@@ -44,6 +44,11 @@ def wide(given: Frames) -> pd.DataFrame:
     ).reset_index()
 
 
+def fan(given: Frames) -> pd.DataFrame:
+    wide = given.chart.pivot(index=["item_id", "time"], columns="type", values="value").reset_index()
+    return wide.sort_values(["item_id", "time"])
+
+
 STATEMENTS = [
     Statement("all of a table", "SELECT * FROM shop_train", lambda g: rows_of(g.train)),
     Statement("a file without a header", "SELECT * FROM shop_forecast", lambda g: rows_of(g.forecast)),
@@ -390,5 +395,76 @@ STATEMENTS = [
         "names are found in any case",
         'SELECT Item_ID AS "Item", COUNT(*) AS N FROM "forecast"."SHOP_TRAIN" GROUP BY ITEM_ID',
         lambda g: [(item, 40) for item in AWKWARD],
+    ),
+    Statement(
+        "the chart of an item",
+        'SELECT "time", type, value FROM shop_chart WHERE item_id = \'comma, inside\' ORDER BY "time", type',
+        lambda g: rows_of(g.chart[g.chart.item_id == AWKWARD[1]][["time", "type", "value"]]),
+        True,
+    ),
+    Statement(
+        "the fan of an item",
+        "SELECT * FROM shop_fan WHERE item_id = 'it''s' ORDER BY \"time\"",
+        lambda g: rows_of(fan(g).query('item_id == "it\'s"')),
+        True,
+    ),
+    Statement(
+        "items whose name has a word",
+        "SELECT item_id, observations, \"last\" FROM shop_items WHERE lower(item_id) LIKE '%i%' "
+        "ORDER BY item_id",
+        lambda g: rows_of(
+            g.items[g.items.item_id.str.lower().str.contains("i")].sort_values("item_id")[
+                ["item_id", "observations", "last"]
+            ]
+        ),
+        True,
+    ),
+    Statement(
+        "items whose name has a sign",
+        "SELECT count(*) FROM shop_items WHERE strpos(item_id, '%') > 0",
+        lambda g: [(int(g.items.item_id.str.contains("%", regex=False).sum()),)],
+    ),
+    Statement(
+        "items that are about to change most",
+        "SELECT item_id, forecast_mean - recent_mean AS change, method FROM shop_items "
+        "ORDER BY abs(forecast_mean - recent_mean) DESC, item_id LIMIT 3",
+        lambda g: rows_of(
+            g.items.assign(change=g.items.forecast_mean - g.items.recent_mean, size=lambda f: f.change.abs())
+            .sort_values(["size", "item_id"], ascending=[False, True])
+            .head(3)[["item_id", "change", "method"]]
+        ),
+        True,
+    ),
+    Statement(
+        "how runs ended",
+        "SELECT finished, run, state, step, reason, items FROM shop_runs ORDER BY finished DESC",
+        lambda g: rows_of(
+            g.runs.sort_values("finished", ascending=False)[
+                ["finished", "run", "state", "step", "reason", "items"]
+            ]
+        ),
+        True,
+    ),
+    Statement(
+        "the run that readers see",
+        "SELECT run FROM shop_runs WHERE state IN ('published', 'rolled back') "
+        "ORDER BY finished DESC LIMIT 1",
+        lambda g: [("run_a",)],
+    ),
+    Statement(
+        "ends by state",
+        "SELECT state, count(*) AS runs, max(finished) FROM shop_runs GROUP BY state",
+        lambda g: rows_of(g.runs.groupby("state").finished.agg(["size", "max"]).reset_index()),
+    ),
+    Statement(
+        "an item's forecast beside its earlier ones",
+        'SELECT h.run, c."time", c.value, h.target_value FROM shop_chart c JOIN shop_history h '
+        "ON h.item_id = c.item_id AND date_parse(h.timestamp, '%Y-%m-%d') = c.\"time\" AND h.type = c.type "
+        "WHERE c.item_id = 'plain' AND c.type = 'p50'",
+        lambda g: rows_of(
+            g.history.assign(time=pd.to_datetime(g.history.timestamp))
+            .merge(g.chart, on=["item_id", "time", "type"])
+            .query("item_id == 'plain' and type == 'p50'")[["run", "time", "value", "target_value"]]
+        ),
     ),
 ]

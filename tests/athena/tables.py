@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 
+from pipeline import catalogue
+from pipeline.charttable import chart_columns, item_columns
+from pipeline.runtables import RUN_COLUMNS
+from pipeline.tables import parquet_table
+
+CHART, ITEMS = chart_columns(["item_id"]), item_columns(["item_id"])
 BUCKET, RESULTS, DATABASE = "sql-data", "sql-results", "forecast"
 AWKWARD = ["plain", "comma, inside", 'a "quoted" word', "it's", "naïve ☃", "back\\slash", "50% off"]
 OPEN_CSV = {
@@ -31,6 +39,10 @@ class Frames:
     sales: (
         pd.DataFrame
     )  # Parquet: day (date), item_id, price (double), sold (bigint), open (boolean), at (timestamp)
+
+    chart: pd.DataFrame  # Parquet: item_id, time, type, value
+    items: pd.DataFrame  # Parquet: item_id, observations, first, last, recent_mean, forecast_mean, method
+    runs: pd.DataFrame  # Parquet: the columns of the product's own
 
 
 def frames() -> Frames:
@@ -63,7 +75,41 @@ def frames() -> Frames:
             "at": days + pd.Timedelta("13h 5min 7s"),
         }
     )
-    return Frames(train, forecast, history, sales)
+    chart = pd.concat([train.assign(type="actual"), forecast], ignore_index=True)
+    chart = chart.assign(time=pd.to_datetime(chart["timestamp"])).rename(columns={"target_value": "value"})
+    chart = chart.sort_values(["item_id", "time", "type"], ignore_index=True)
+    return Frames(train, forecast, history, sales, chart[list(CHART)], _items(train, forecast), _runs())
+
+
+def _items(train: pd.DataFrame, forecast: pd.DataFrame) -> pd.DataFrame:
+    past = train.assign(time=pd.to_datetime(train["timestamp"])).groupby("item_id")
+    middle = forecast[forecast["type"] == "p50"].groupby("item_id")["target_value"].mean()
+    listed = past["time"].agg(observations="size", first="min", last="max")
+    recent = past["target_value"].apply(lambda values: values[-5:].mean())
+    return listed.assign(recent_mean=recent, forecast_mean=middle, method=None).reset_index()
+
+
+def _runs() -> pd.DataFrame:
+    """Five ends: one run failed, was run again, and came back after another."""
+    ends = [
+        ("failed", "run_a", "Import-Data", 'No answer from "http://host". Look, then repeat.'),
+        ("published", "run_a", None, None),
+        ("refused", None, "Check-Input", "The input has 1 problem; nothing was created."),
+        ("published", "run_b", None, None),
+        ("rolled back", "run_a", None, "The forecast of run run_a is the current one again."),
+    ]
+    begin = pd.Timestamp("2026-02-10 06:00:00")
+    rows = [
+        {
+            **dict.fromkeys(RUN_COLUMNS),
+            "finished": begin + pd.Timedelta(days=place),
+            **dict(zip(("state", "run", "step", "reason"), end, strict=True)),
+            "items": 7 if end[0] in ("published", "rolled back") else None,
+            "flow_run": f"flow-{place}",
+        }
+        for place, end in enumerate(ends)
+    ]
+    return pd.DataFrame(rows).astype({"items": "Int64", "rows": "Int64"})
 
 
 def register(s3: Any, glue: Any, given: Frames) -> None:
@@ -81,6 +127,23 @@ def register(s3: Any, glue: Any, given: Frames) -> None:
     out = io.BytesIO()
     given.sales.to_parquet(out, index=False)
     _put(s3, "sales/part.parquet", out.getvalue())
+    _put_parquet(s3, "chart/r/chart.parquet", given.chart, CHART)
+    _put_parquet(s3, "items/r/items.parquet", given.items, ITEMS)
+    for place in range(len(given.runs)):
+        _put_parquet(s3, f"runs/flow-{place}.parquet", given.runs[place : place + 1], RUN_COLUMNS)
+    for name, prefix, columns in (
+        ("shop_chart", "chart/r/", CHART),
+        ("shop_items", "items/r/", ITEMS),
+        ("shop_runs", "runs/", RUN_COLUMNS),
+    ):
+        made = parquet_table(name, f"s3://{BUCKET}/{prefix}", columns, "")
+        glue.create_table(DatabaseName=DATABASE, TableInput=made)
+    sql, types = catalogue.pivoted(
+        f'"{DATABASE}"."shop_chart"', ["item_id", "time"], "type", "value", ["actual", "p10", "p50", "p90"]
+    )
+    kinds = {"item_id": "varchar", "time": "timestamp"} | dict.fromkeys(types, "double")
+    fan = catalogue.view("shop_fan", DATABASE, sql, kinds, "")
+    glue.create_table(DatabaseName=DATABASE, TableInput=fan)
     future = {"timestamp": "string", "target_value": "double", "item_id": "string", "type": "string"}
     train = {"timestamp": "string", "target_value": "double", "item_id": "string", "units": "bigint"}
     sold = {"day": "date", "item_id": "string", "price": "double", "sold": "bigint", "open": "boolean"}
@@ -89,6 +152,13 @@ def register(s3: Any, glue: Any, given: Frames) -> None:
     _table(glue, "shop_history", "history/", future, OPEN_CSV, header=True, partitions=["run_a", "run_b"])
     _table(glue, "shop_sales", "sales/", {**sold, "at": "timestamp"}, PARQUET)
     _table(glue, "shop_empty", "nothing/", train, OPEN_CSV, header=True)
+
+
+def _put_parquet(s3: Any, key: str, rows: pd.DataFrame, columns: dict[str, pa.DataType]) -> None:
+    """As the product writes them: these columns, of these types."""
+    out = io.BytesIO()
+    pa.parquet.write_table(pa.Table.from_pandas(rows, pa.schema(columns), preserve_index=False), out)
+    _put(s3, key, out.getvalue())
 
 
 def _put(s3: Any, key: str, body: bytes) -> None:
