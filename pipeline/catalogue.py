@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import code_of, translated
@@ -46,6 +46,11 @@ def put_partition(glue: Any, database: str, table: dict[str, Any], run: str) -> 
     with translated(f"writing partition {run} of Glue table {database}.{table['Name']}"):
         if not _create(glue.create_partition, **own, PartitionInput=partition):
             glue.update_partition(**own, PartitionValueList=[run], PartitionInput=partition)
+
+
+def own_name(name: str, given: Iterable[str]) -> str:
+    """The name of a column of ours: with a prefix where a column of the upload has that name."""
+    return name if name not in {each.lower() for each in given} else f"forecast_{name}"
 
 
 def view(name: str, database: str, sql: str, columns: Mapping[str, str], description: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from pipeline import ledger, publish, recent, storage
+from pipeline.catalogue import own_name
 from pipeline.errors import code_of, translated
 from pipeline.forecastfile import Block, Key, Layout, blocks
 from pipeline.params import Params
@@ -41,11 +42,6 @@ MOST_CELLS = 4_000_000  # of the past that are held at a time: 32 MB
 MOMENT = pa.timestamp("ms")
 FORECAST = "forecast"  # the object's metadata names the forecast that it was made from
 CELL = np.dtype([("item", "<i4"), ("back", "<i4"), ("value", "<f8")])
-
-
-def own_name(name: str, keys: Sequence[str]) -> str:
-    """The name of a column of ours: with a prefix where a forecast dimension has that name."""
-    return name if name not in {key.lower() for key in keys} else f"forecast_{name}"
 
 
 def chart_columns(keys: Sequence[str]) -> dict[str, pa.DataType]:

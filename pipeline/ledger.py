@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from pipeline import accuracy, publish, recent, storage
+from pipeline.catalogue import own_name
 from pipeline.errors import Missing, NotWhole, translated
 from pipeline.forecastfile import Block, Layout, blocks
 from pipeline.frequency import Frequency
@@ -292,9 +293,9 @@ def _matched(
 
 def _schema(layout: Layout) -> pa.Schema:
     keys = [(name, pa.string()) for name in layout.keys]
-    numbers = [(name, pa.float64()) for name in ("quantile", "forecast", "actual", "naive")]
     own = [("timestamp", pa.string()), ("step", pa.int32()), ("type", pa.string())]
-    return pa.schema([*keys, *own, *numbers])
+    own += [(name, pa.float64()) for name in ("quantile", "forecast", "actual", "naive")]
+    return pa.schema([*keys, *[(own_name(name, layout.keys), kind) for name, kind in own]])
 
 
 def _rows(block: Block, actual: np.ndarray, naive: np.ndarray, layout: Layout) -> pa.Table:

@@ -7,10 +7,12 @@
 <workload>_outcome_by_step   the same by step of the horizon
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from pipeline import catalogue
+from pipeline.catalogue import own_name
 from pipeline.ledger import FOLDER
 from pipeline.params import Params
 from pipeline.tables import PARQUET_STORAGE
@@ -36,6 +38,12 @@ MEASURES = {
     "last": ("max(timestamp)", "varchar"),
 }
 
+# The ledger's columns after the keys, and where a formula names one of them.
+OWN = {"timestamp": "string", "step": "int", "type": "string"} | dict.fromkeys(
+    ("quantile", "forecast", "actual", "naive"), "double"
+)
+COLUMN = re.compile(rf"\b({'|'.join(OWN)})\b")
+
 
 def register(glue: Any, database: str, workload: Workload, params: Params, runs: Iterable[str]) -> list[str]:
     """Brings the ledger's table, its views and the partitions of these runs up to date.
@@ -59,37 +67,45 @@ def _keys(params: Params) -> list[str]:
 
 
 def _ledger(workload: Workload, params: Params) -> dict[str, Any]:
-    columns = [(name, "string") for name in (*_keys(params), "timestamp")]
-    columns += [("step", "int"), ("type", "string")]
-    columns += [(name, "double") for name in ("quantile", "forecast", "actual", "naive")]
+    keys = _keys(params)
+    columns = [(own_name(name, keys), kind) for name, kind in OWN.items()]
     return {
         "Name": f"{workload.slug}_ledger",
         "Description": f"Every forecast of {workload.label} beside what came.",
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {"classification": "parquet", "EXTERNAL": "TRUE"},
-        "PartitionKeys": [{"Name": "run", "Type": "string"}],
+        "PartitionKeys": [{"Name": own_name("run", keys), "Type": "string"}],
         "StorageDescriptor": {
-            "Columns": [{"Name": name, "Type": kind} for name, kind in columns],
+            "Columns": [
+                {"Name": name, "Type": kind} for name, kind in [*[(key, "string") for key in keys], *columns]
+            ],
             "Location": workload.uri(FOLDER),
             **PARQUET_STORAGE,
         },
     }
 
 
+def _formula(sql: str, keys: list[str]) -> str:
+    """A formula with the names that the ledger's columns have beside these keys."""
+    return COLUMN.sub(lambda found: own_name(found[0], keys), sql)
+
+
 def _views(workload: Workload, params: Params, database: str, ledger: str) -> Iterable[dict[str, Any]]:
-    by_item = dict.fromkeys(_keys(params), "varchar")
     yield _compared(workload, params, database, ledger)
+    keys = _keys(params)
+    run, kind, step = (own_name(name, keys) for name in ("run", "type", "step"))
     groups: tuple[tuple[str, dict[str, str]], ...] = (
         ("", {}),
-        ("_by_item", by_item),
-        ("_by_step", {"step": "integer"}),
+        ("_by_item", dict.fromkeys(keys, "varchar")),
+        ("_by_step", {step: "integer"}),
     )
     for ending, own in groups:
-        by = {"run": "varchar", "type": "varchar", **own}
-        measures = ", ".join(f"{formula} AS {name}" for name, (formula, _) in MEASURES.items())
+        by = {run: "varchar", kind: "varchar", **own}
+        named = {own_name(name, by): measure for name, measure in MEASURES.items()}
+        measures = ", ".join(f'{_formula(formula, keys)} AS "{name}"' for name, (formula, _) in named.items())
         groups_by = ", ".join(f'"{name}"' for name in by)  # a dimension may be called `order`
         sql = f'SELECT {groups_by}, {measures} FROM "{database}"."{ledger}" GROUP BY {groups_by}'
-        columns = {**by, **{name: kind for name, (_, kind) in MEASURES.items()}}
+        columns = {**by, **{name: kind for name, (_, kind) in named.items()}}
         name = f"{workload.slug}_outcome{ending}"
         words = f"How the forecasts of {workload.label} turned out{ending.replace('_', ' ')}."
         yield catalogue.view(name, database, sql, columns, words)
@@ -97,11 +113,13 @@ def _views(workload: Workload, params: Params, database: str, ledger: str) -> It
 
 def _compared(workload: Workload, params: Params, database: str, ledger: str) -> dict[str, Any]:
     """A view: the types as they are today side by side; an earlier forecast's others are in the ledger."""
-    by = {"run": "varchar", **dict.fromkeys((*_keys(params), "timestamp"), "varchar"), "step": "integer"}
-    by |= {"actual": "double", "naive": "double"}
-    sql, columns = catalogue.pivoted(
-        f'"{database}"."{ledger}"', list(by), "type", "forecast", params.type_labels
+    keys = _keys(params)
+    run, time, step, actual, naive, kind, value = (
+        own_name(name, keys) for name in ("run", "timestamp", "step", "actual", "naive", "type", "forecast")
     )
+    by = {run: "varchar", **dict.fromkeys((*keys, time), "varchar"), step: "integer"}
+    by |= {actual: "double", naive: "double"}
+    sql, columns = catalogue.pivoted(f'"{database}"."{ledger}"', list(by), kind, value, params.type_labels)
     words = f"Forecasts of {workload.label} beside what came, a column per type."
     return catalogue.view(
         f"{workload.slug}_compared", database, sql, by | dict.fromkeys(columns, "double"), words

@@ -93,7 +93,7 @@ def register(
         manifest.has_header,
         f"Every forecast of {workload.label}, by run.",
     )
-    history["PartitionKeys"] = [{"Name": "run", "Type": "string"}]
+    history["PartitionKeys"] = [{"Name": catalogue.own_name("run", params.target.columns), "Type": "string"}]
     written = [train, current, *_charts(database, workload, params, manifest), history]
     for table in written:
         catalogue.put_table(glue, database, table)
@@ -143,7 +143,7 @@ def _fan(
 ) -> dict[str, Any]:
     """A view: a row per item and time of a chart, with the actual value and each type in its own column."""
     by = [name.lower() for name in keys]
-    time, kind, value = (charttable.own_name(name, keys) for name in ("time", "type", "value"))
+    time, kind, value = (catalogue.own_name(name, keys) for name in ("time", "type", "value"))
     sql, columns = catalogue.pivoted(
         f'"{database}"."{chart}"', [*by, time], kind, value, (charttable.ACTUAL, *manifest.types)
     )

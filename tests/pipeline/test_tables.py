@@ -172,3 +172,10 @@ def test_a_rollback_moves_the_tables_of_the_forecast_alone(glue, workload, regis
     assert moved["StorageDescriptor"]["Location"] == "s3://demand/shop/forecast/one/"
     assert moved["Parameters"]["skip.header.line.count"] == "1", "place and form change together"
     assert [table(glue, workload, name) for name in names] == before
+
+
+def test_the_history_of_a_dimension_called_run_has_two_columns(glue, workload, register, domain_params):
+    register(params=domain_params("CUSTOM", ["run"]))
+    history = table(glue, workload, "history")
+    assert ("run", "string") in columns(history)
+    assert [key["Name"] for key in history["PartitionKeys"]] == ["forecast_run"]
