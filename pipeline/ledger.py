@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,12 @@ from pipeline.quantiles import quantile
 from pipeline.recent import Recent, joined, shifted, steps_ahead, steps_back
 from pipeline.workload import Workload
 
+NORMAL = NormalDist()
+
 FOLDER = "ledger/"
 SCORES = "scores.parquet"
 LIVE = "LIVE"
+FAR = 4.0  # standard deviations: errors that go together in all steps come as far once in 16,000 times
 DIGEST = "sha256"  # of the content, kept with the object: what has not changed is not written
 
 # Steps after which a rhythm comes again, for a step of one unit.
@@ -57,6 +61,8 @@ class Score:
     losses: dict[str, float]  # wQL by label
     coverage: dict[str, float]  # share of actual values at or below, by label
     history: str  # digest of the values that it was scored with
+    shift: float | None = None  # of the typical item: mean error, in standard deviations of its intervals
+    shifted: float | None = None  # share of the items that lie FAR off
 
     def row(self) -> dict[str, Any]:
         """For people: one row of a table."""
@@ -171,6 +177,7 @@ class _Sums:
         self.loss = dict.fromkeys(self.types, 0.0)
         self.below = dict.fromkeys(self.types, 0)
         self.last_step = 0
+        self.shifts: list[np.ndarray] = []  # of the items, block by block
 
     def add(self, actual: np.ndarray, naive: np.ndarray, forecast: np.ndarray) -> None:
         """Takes [n, H] actual and naive values and [n, H, K] forecasts; NaN where there is none."""
@@ -179,6 +186,7 @@ class _Sums:
         self.size += float(np.abs(actual[known]).sum())
         steps = np.flatnonzero(known.any(axis=0))
         self.last_step = max(self.last_step, int(steps[-1]) + 1 if len(steps) else 0)
+        self.shifts.append(_shifts(actual, forecast, self.types, self.middle))
         for place, label in enumerate(self.types):
             self._add_type(label, actual[known], forecast[..., place][known])
         both = known & np.isfinite(naive)
@@ -197,6 +205,7 @@ class _Sums:
 
     def score(self, manifest: Manifest, history: str) -> Score:
         quantiles = [label for label in self.types if quantile(label) is not None]
+        shifts = np.concatenate([np.empty(0), *self.shifts])
         return Score(
             run=manifest.run,
             first=manifest.first.isoformat(),
@@ -209,7 +218,35 @@ class _Sums:
             losses={label: self.loss[label] / self.size for label in quantiles if self.size},
             coverage={label: self.below[label] / self.points for label in quantiles if self.points},
             history=history,
+            shift=float(np.median(shifts)) if len(shifts) else None,
+            shifted=float((np.abs(shifts) > FAR).mean()) if len(shifts) else None,
         )
+
+
+def _shifts(actual: np.ndarray, forecast: np.ndarray, types: Sequence[str], middle: str) -> np.ndarray:
+    """The items' mean errors, in the standard deviations that the outermost quantiles tell on their side.
+
+    Args:
+        actual: [n, H], NaN where there is none. forecast: [n, H, K] of these types.
+
+    Returns:
+        [≤ n], of the items that have an actual value and an interval.
+    """
+    shares = {share: place for place, label in enumerate(types) if (share := quantile(label)) is not None}
+    low, high = min(shares, default=0.5), max(shares, default=0.5)
+    if not low < 0.5 < high:
+        return np.empty(0)
+    centre = forecast[..., types.index(middle)]
+    known = np.isfinite(actual) & np.isfinite(centre)
+
+    def total(values: np.ndarray) -> np.ndarray:
+        return np.asarray(np.where(known, values, 0.0).sum(axis=1))
+
+    above = total(forecast[..., shares[high]] - centre) / NORMAL.inv_cdf(high)
+    below = total(centre - forecast[..., shares[low]]) / NORMAL.inv_cdf(1 - low)
+    error = total(actual - centre)
+    width = np.where(error > 0, above, below)
+    return np.asarray(error[width > 0] / width[width > 0])
 
 
 def _share(part: float, whole: float) -> float | None:

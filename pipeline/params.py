@@ -6,7 +6,7 @@
     Forecast         members of CreateForecast
     TimestampFormat  and other members of CreateDatasetImportJob
     PerformDelete    whether a run removes its forecast, predictor and imports at the end
-    Checks, Gate, Retraining, Retention   sections of our own, see `policy`
+    Checks, Gate, Retraining, Drift, Retention   sections of our own, see `policy`
 
 The other members are Amazon's own and are checked against botocore's model of the API; the rules between them
 are in `rules`. Members that a run fills in itself (ARNs, paths) cannot be given.
@@ -23,6 +23,7 @@ from pipeline.errors import BadInput, Problem, translated
 from pipeline.frequency import Frequency
 from pipeline.policy import section
 from pipeline.policy.checks import Checks
+from pipeline.policy.drift import Drift
 from pipeline.policy.gate import Gate
 from pipeline.policy.retention import Retention
 from pipeline.policy.retraining import Retraining
@@ -38,11 +39,12 @@ SECTIONS: Mapping[str, type] = {
     "Checks": Checks,
     "Gate": Gate,
     "Retraining": Retraining,
+    "Drift": Drift,
     "Retention": Retention,
 }
 MEMBERS = (*_REQUIRED, *_IMPORT_MEMBERS, "PerformDelete", *SECTIONS)
 # What a run does with a forecast, not what the forecast is: changing it makes no other content.
-_AFTER_THE_FORECAST = ("PerformDelete", "Gate", "Retraining", "Retention")
+_AFTER_THE_FORECAST = ("PerformDelete", "Gate", "Retraining", "Drift", "Retention")
 
 _FILLED_IN = {
     "DatasetGroup.DatasetArns": _FROM_RUN,
@@ -232,6 +234,10 @@ class Params:
     @cached_property
     def retraining(self) -> Retraining:
         return section.read(Retraining, self.document.get("Retraining", {}))
+
+    @cached_property
+    def drift(self) -> Drift:
+        return section.read(Drift, self.document.get("Drift", {}))
 
     @cached_property
     def retention(self) -> Retention:

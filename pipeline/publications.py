@@ -1,8 +1,8 @@
 """The journal of what readers were shown: `history/publications/`, one object per publication, only added to.
 
 Each entry is derived from the manifest that made its forecast the current one, and comes when the tables
-show that forecast, too. So an entry that a crash prevented tells that something is left to do; whoever comes
-next writes it, and one that is there already is written again as it was.
+show that forecast and people were told. So an entry that a crash prevented tells that something is left to
+do; whoever comes next writes it, and one that is there already is written again as it was.
 """
 
 from dataclasses import asdict, dataclass

@@ -214,21 +214,24 @@ def current(s3: Any, workload: Workload) -> Manifest | None:
     return Manifest.from_dict(stored) if stored else None
 
 
-def conclude(s3: Any, workload: Workload, manifest: Manifest) -> None:
-    """Notes the publication in the journal, after removing the readers' copies of what was replaced long ago.
+def tidy(s3: Any, workload: Workload, manifest: Manifest) -> None:
+    """Removes the readers' copies of forecasts that were replaced long ago; the archive keeps them all.
 
-    To be called when the tables point to this manifest's forecast: until then they may point to any. The
-    note says that nothing is left to do; the archive keeps all forecasts.
+    To be called when the tables point to this manifest's forecast: until then they may point to any.
     """
     wanted = {manifest.run, manifest.previous, *manifest.kept}
     for run in storage.folders(s3, workload, "forecast/"):
         if run not in wanted:
             storage.remove(s3, workload, f"forecast/{run}/")
+
+
+def conclude(s3: Any, workload: Workload, manifest: Manifest) -> None:
+    """Notes the publication in the journal: the tables show it, people were told, nothing is left to do."""
     publications.note(s3, workload, manifest)
 
 
 def is_concluded(s3: Any, workload: Workload, manifest: Manifest) -> bool:
-    """Whether the publication came to its end, with its tables."""
+    """Whether the publication came to its end."""
     return publications.is_noted(s3, workload, manifest)
 
 

@@ -1,7 +1,12 @@
-"""Keep-Ledger: earlier forecasts are scored against the values that this upload brings."""
+"""Keep-Ledger: earlier forecasts are scored against the values that this upload brings, and drift is told."""
 
-from pipeline import ledger, ledgertables, recent
-from tasks.exhibit import show_table
+from collections.abc import Sequence
+
+from pipeline import accuracy, decision, drift, ledger, ledgertables, recent, record
+from pipeline.accuracy import Accuracy
+from pipeline.drift import Finding, Losses
+from pipeline.ledger import Score
+from tasks.exhibit import show_table, show_text
 from tasks.job import Job
 from tasks.log import logger
 from tasks.step import step
@@ -27,3 +32,39 @@ def keep_ledger(job: Job) -> None:
         [one.row() for one in scores[: -SHOWN_FORECASTS - 1 : -1]],
         "How earlier forecasts turned out, newest first (losses and WAPE: lower is better)",
     )
+    _judge(job, scores)
+
+
+def _judge(job: Job, scores: Sequence[Score]) -> None:
+    """Mark the workload if it drifts, and let this run train where it would have used the last predictor."""
+    by_run = {one.run: record.read(job.s3, job.workload, one.run) for one in drift.judged(scores)}
+    promises: dict[str, Losses] = {
+        run: Accuracy.from_dict(known.accuracy).quantile_losses
+        for run, known in by_run.items()
+        if known is not None and known.accuracy is not None
+    }
+    found = drift.judge(scores, promises, job.params.drift)
+    drift.keep(job.s3, job.workload, job.run, found)
+    marked = accuracy.datum("Drift", float(found.is_drifting), {"Workload": job.workload.label})
+    accuracy.put_data(job.place.client("cloudwatch"), job.place.namespace, [marked])
+    if found.is_drifting:
+        _tell(job, found)
+        newest = by_run.get(found.newest or "")
+        last = decision.last_trained(job.s3, job.workload)
+        if newest and last and newest.arns.get("predictor") == last.arn:  # else one was trained since
+            decision.ask_for_training(job.s3, job.workload, f"the workload drifts. {found.words()}")
+
+
+def _tell(job: Job, found: Finding) -> None:
+    logger().warning("%s drifts: %s", job.workload.label, found.words())
+    rows = [f"| {name.replace('_', ' ')} | {value:.3g} |" for name, value in found.figures.items()]
+    page = [
+        "## Drift",
+        "",
+        *[f"- {reason}" for reason in found.reasons],
+        "",
+        "| figure | |",
+        "|---|---|",
+        *rows,
+    ]
+    show_text(job.workload, "drift", page, "What came departs from what was forecast")

@@ -6,11 +6,11 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
 from blocks.installation import Installation
-from pipeline import messages, record
+from pipeline import drift, messages, record
 from pipeline import verdict as verdicts
 from pipeline.accuracy import Accuracy
 from pipeline.errors import BadForecast, BadInput, PipelineError
-from pipeline.publish import Manifest, current
+from pipeline.publish import Manifest, conclude, current
 from pipeline.workload import Workload
 from tasks.job import Job
 from tasks.log import logger
@@ -25,6 +25,7 @@ def notify(job: Job, published: Published, accuracy: Accuracy | None) -> None:
     """Tell of the new forecast, then close the run's record: told at least once, even after a crash."""
     verdict = verdicts.read(job.s3, job.workload, job.run)
     known = reached(job)
+    found = drift.kept(job.s3, job.workload, job.run)
     message = messages.success(
         job.workload,
         published.manifest,
@@ -34,9 +35,11 @@ def notify(job: Job, published: Published, accuracy: Accuracy | None) -> None:
         deleted=job.params.perform_delete,
         run_link=flow_run.get_flow_run_ui_url(),
         checked=verdict.words() if verdict else None,
+        warnings=[f"Drift. {found.words()}"] if found and found.is_drifting else [],
     )
     send(job.place, message)
     note_published(job, published.manifest, known, verdict)
+    conclude(job.s3, job.workload, published.manifest)
     reached(job, state="published")
 
 

@@ -29,7 +29,7 @@ def roll_back(place: Installation, workload: Workload, run: str | None) -> Publi
     made_with, form = Params(known.params), InputForm.from_dict(known.form)
     glue = place.client("glue")
     names = tables.point(glue, place.database, workload, made_with, form, manifest)
-    publish.conclude(s3, workload, manifest)
+    publish.tidy(s3, workload, manifest)
     return Published(manifest, names)
 
 
@@ -39,6 +39,7 @@ def notify_of_rollback(place: Installation, workload: Workload, published: Publi
     page = flow_run.get_flow_run_ui_url()
     send(place, messages.rolled_back(workload, published.manifest, published.tables, page))
     note_rolled_back(place, workload, published.manifest)
+    publish.conclude(place.client("s3"), workload, published.manifest)
 
 
 def _content(place: Installation, workload: Workload) -> str | None:

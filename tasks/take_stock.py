@@ -21,7 +21,7 @@ class Stock:
     job: Job
     published: Manifest | None
     earlier: record.Record | None
-    is_concluded: bool = True  # unless the run that published was killed before the tables showed it
+    is_concluded: bool = True  # unless the run that published was killed before it had told of it
 
     @property
     def is_empty(self) -> bool:
@@ -35,7 +35,7 @@ class Stock:
 
     @property
     def is_current(self) -> bool:
-        """… and its forecast is the one that readers see, of the files and of the tables."""
+        """… and its forecast is the one that readers see, with its tables and its notice."""
         is_shown = self.published is not None and self.published.run == self.job.run
         return self.was_published and is_shown and self.is_concluded
 

@@ -65,7 +65,7 @@ def _publish(job: Job, form: InputForm, manifest: Manifest, more: Sequence[str] 
         job.place.client("glue"), job.place.database, job.workload, job.params, form, manifest
     )
     names += more
-    publish.conclude(job.s3, job.workload, manifest)
+    publish.tidy(job.s3, job.workload, manifest)
     _show(job, form, manifest, names)
     return Published(manifest, names)
 

@@ -32,7 +32,7 @@ PRICE_OF_LEANING = 0.001  # of the loss, that each power has to gain
 UNPROVEN_LEANING = 1.0  # where one window alone cannot prove any
 SHARED = 0.2  # of the usual loss, that is added to a series' own so that luck on a few steps says little
 WIDTHS = np.round(np.geomspace(0.6, 4.0, 20), 3)  # tried on the distances from the median
-CAUTION = 0.02  # a width's loss counts this much more for each unit of its squared logarithm
+CAUTION = 0.2  # a width's loss counts this much more for each unit of its squared logarithm
 CORE = (GRID > 0.05) & (GRID < 0.95)  # the far tails say little on short windows
 SERIES_THAT_LEAN = 2  # at least
 

@@ -203,7 +203,7 @@ def publish_it(
     charttable.keep(s3, workload, case.params, "one", recent.staged(s3, workload, "one"))
     manifest = publish.publish(s3, workload, "one")
     tables.register(glue, DATABASE, workload, case.params, form, manifest)
-    publish.conclude(s3, workload, manifest)
+    publish.tidy(s3, workload, manifest)
 
 
 def test_the_forecast_and_its_history_read_back(trip: Trip, athena: Any) -> None:

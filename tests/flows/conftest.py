@@ -44,6 +44,7 @@ PARAMS = {
     "Forecast": {"ForecastName": "shop_forecast", "ForecastTypes": ["0.1", "0.5", "0.9"]},
     "TimestampFormat": "yyyy-MM-dd HH:mm:ss",
     "PerformDelete": False,
+    "Drift": {"MostShiftedItems": False},  # the forecasts of the service in memory are far off
 }
 
 

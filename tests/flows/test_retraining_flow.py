@@ -1,13 +1,14 @@
 """Train, reuse or forecast only: each taken through the whole flow, with its reason told to people."""
 
 import datetime as dt
+import json
 from typing import Any
 
 from prefect.client.orchestration import get_client
 
 from pipeline import decision
 from pipeline.workload import Workload
-from tests.flows.conftest import PARAMS, Site
+from tests.flows.conftest import PARAMS, Site, demand
 from tests.flows.fake_forecast import client_error
 
 # The forecasts of the service in memory are far off; where that is not the point, it does not matter.
@@ -209,3 +210,25 @@ def test_content_that_comes_back_after_other_data_is_imported_again(site: Site) 
     assert state.is_completed(), state.message
     assert site.published()[1].startswith("2024-01-05 00:00:00"), "not from the data of the other run"
     assert (trainings(site), imports(site)) == (1, 3)
+
+
+def test_a_level_shift_is_told_and_trained_on(site: Site) -> None:
+    site.configure(Retraining=NEEDED, Drift={}, Gate={"RefusesFlat": False, "MostTotalFactor": False})
+    assert site.run().is_completed()
+    shifted = demand(days=5).splitlines()
+    moved = [line if line < "2024-01-05" else times(line, 100) for line in shifted[1:]]
+    site.put("train/demand.csv", "\n".join([shifted[0], *moved]) + "\n")
+    state = site.run()
+    assert trainings(site) == 2
+    run = site.manifest()["run"]
+    found = json.loads(site.text(f"runs/{run}/drift.json"))
+    assert found["is_drifting"]
+    assert found["figures"]["shifted_items"] == 1.0
+    assert "it was asked for: the workload drifts. The forecast of run" in state.message
+    assert f"Note: Drift. {found['reasons'][0]}" in told(site)
+
+
+def times(line: str, factor: float) -> str:
+    """The row with a larger value."""
+    moment, value, item = line.split(",")
+    return f"{moment},{float(value) * factor},{item}"

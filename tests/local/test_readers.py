@@ -77,7 +77,7 @@ class Shop:
         now = dt.datetime(2024, 1, 5, tzinfo=dt.UTC) + dt.timedelta(minutes=5 * number)
         manifest = publish.publish(self.s3, self.workload, f"run{number:03}", lambda: now)
         tables.register(self.glue, DATABASE, self.workload, self.params, self._form(), manifest)
-        publish.conclude(self.s3, self.workload, manifest)
+        publish.tidy(self.s3, self.workload, manifest)
         return manifest
 
     def _written(self, number: int) -> Reformatted:

@@ -75,7 +75,7 @@ def test_repeating_a_publication_changes_no_byte(s3, workload, archived, snapsho
 def test_the_forecast_before_stays_for_its_readers_and_older_ones_go(s3, workload, archived, snapshot):
     for hour, run in enumerate(("one", "two", "three")):
         archived(run)
-        publish.conclude(s3, workload, publish.publish(s3, workload, run, at(hour)))
+        publish.tidy(s3, workload, publish.publish(s3, workload, run, at(hour)))
     folders = {key.split("/")[2] for key in snapshot() if key.startswith("shop/forecast/")}
     assert folders == {"manifest.json", "two", "three"}
     assert publish.current(s3, workload).previous == "two"
@@ -144,7 +144,7 @@ def test_interrupted_anywhere_readers_see_a_whole_forecast_and_a_repetition_ends
     before = snapshot()
 
     def work():
-        publish.conclude(s3, workload, publish.publish(s3, workload, "three", at(3)))
+        publish.tidy(s3, workload, publish.publish(s3, workload, "three", at(3)))
 
     count = len(calls_of(s3, work))
     expected = snapshot()
@@ -222,7 +222,7 @@ def test_a_forecast_that_was_replaced_within_the_hour_stays_for_slow_readers(s3,
     for minute, run in ((0, "one"), (10, "two"), (20, "three"), (90, "four")):
         archived(run)
         now = dt.datetime(2024, 1, 3, tzinfo=dt.UTC) + dt.timedelta(minutes=minute)
-        publish.conclude(s3, workload, publish.publish(s3, workload, run, lambda now=now: now))
+        publish.tidy(s3, workload, publish.publish(s3, workload, run, lambda now=now: now))
         folders = set(storage.folders(s3, workload, "forecast/"))
         assert {"three": {"one", "two", "three"}, "four": {"three", "four"}}.get(run, folders) == folders
 
