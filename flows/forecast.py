@@ -7,9 +7,9 @@
         ▼
     Measure-Accuracy ─▶ Create-Forecast ─▶ Export-Forecast ─▶ Check-Forecast ─▶ Update-Resources
                                                                                 │
-                              Strategy-Choice ◀── Notify ◀── Apply-Retention ◀──┘
-                                  │ PerformDelete
-                                  └─▶ Delete-Forecast ─▶ Delete-Predictor ─▶ Delete-ImportJob
+             Strategy-Choice ◀── Notify ◀── Write-Report ◀── Apply-Retention ◀──┘
+                    │ PerformDelete
+                    └─▶ Delete-Forecast ─▶ Delete-Predictor ─▶ Delete-ImportJob
 
 Every step asks first what exists, so a run that failed, crashed or was cancelled goes on where it stopped
 when it is run again. A run is known by the fingerprint of its content: the same content is not forecast
@@ -52,6 +52,7 @@ from tasks.step import StepFailed
 from tasks.strategy_choice import strategy_choice
 from tasks.take_stock import Stock, take_stock
 from tasks.update_resources import republish, update_resources
+from tasks.write_report import write_report
 
 # Files that are replaced while they are being checked: look again, but not for ever. Each upload has an
 # event of its own, so nothing is lost by giving up.
@@ -141,6 +142,7 @@ def _forecast(job: Job, checked: Checked) -> State[Any]:
     check_forecast(job, checked.form, exported)
     published = update_resources(job, checked.form)
     apply_retention(job)
+    write_report(job, published, accuracy, return_state=True)  # whatever becomes of it
     notify(job, published, accuracy)
     _clean_up(job)
     return Completed(message=f"Published {published.words()}. {accuracy.words()} {choice.words()}")
@@ -150,6 +152,7 @@ def _publish_again(stock: Stock) -> State[Any]:
     """This content was forecast before and another forecast has replaced it since."""
     published = republish(stock.job, stock.form)
     apply_retention(stock.job)
+    write_report(stock.job, published, stock.accuracy, return_state=True)
     notify(stock.job, published, stock.accuracy)
     _clean_up(stock.job)
     return Completed(message=f"Already forecast; published again from history: {published.words()}.")

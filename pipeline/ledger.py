@@ -121,6 +121,12 @@ def kept(s3: Any, workload: Workload) -> list[Score]:
     return sorted((Score(**one) for one in found if one), key=lambda one: (one.last, one.run))
 
 
+def scored(s3: Any, workload: Workload, run: str) -> Score | None:
+    """The score of one forecast, if it is in the ledger."""
+    stored = storage.read_json(s3, workload, _outcome(run))
+    return Score(**stored) if stored else None
+
+
 def put_metrics(cloudwatch: Any, namespace: str, workload: Workload, score: Score) -> None:
     """Sends a score to CloudWatch, beside those of the backtests: dimension Window is LIVE."""
     own = {"Workload": workload.label, "Window": LIVE}

@@ -237,6 +237,7 @@ def _places(workload: Workload, manifest: Manifest, tables: Sequence[str]) -> li
         *([f"Tables: {', '.join(tables)}"] if tables else []),
         f"Raw export: {one_line(workload.uri(f'history/raw/{manifest.run}/'))}",
         f"History: {one_line(workload.uri(f'history/clean/{manifest.run}/'))}",
+        f"Report: {one_line(workload.uri(f'runs/{manifest.run}/report.html'))}",
     ]
 
 

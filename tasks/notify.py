@@ -18,6 +18,7 @@ from tasks.milestone import reached
 from tasks.note_end import note_failed, note_published
 from tasks.step import StepFailed, step
 from tasks.update_resources import Published
+from tasks.write_report import report_failure
 
 
 @step("Notify")
@@ -60,6 +61,7 @@ def notify_of_failure(place: Installation, workload: Workload, failed: StepFaile
     if failed.job:
         _close(failed.job, failed)
     note_failed(place, workload, failed)
+    report_failure(place, workload, failed)
 
 
 def _note_told() -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prefect.runtime import flow_run
 
@@ -24,6 +24,7 @@ class Published:
 
     manifest: Manifest
     tables: list[str]
+    picture: bytes = field(default=b"", repr=False)  # PNG
 
     def words(self) -> str:
         """One line: how much, for when, and where."""
@@ -66,23 +67,25 @@ def _publish(job: Job, form: InputForm, manifest: Manifest, more: Sequence[str] 
     )
     names += more
     publish.tidy(job.s3, job.workload, manifest)
-    _show(job, form, manifest, names)
-    return Published(manifest, names)
+    return Published(manifest, names, _show(job, form, manifest, names))
 
 
-def _show(job: Job, form: InputForm, manifest: Manifest, names: list[str]) -> None:
+def _show(job: Job, form: InputForm, manifest: Manifest, names: list[str]) -> bytes:
+    """Show the run's page of results; its picture."""
     from pipeline import chart  # loads a drawing library, which would delay the start of every run
 
     history, ahead = chart.chart_data(
         job.s3, job.workload, job.params, form, job.inputs, manifest, items=SHOWN_ITEMS
     )
+    picture = chart.fan_chart(history, ahead, items=SHOWN_ITEMS, title=job.workload.label)
     show_picture(
         job.workload,
         "chart",
-        chart.fan_chart(history, ahead, items=SHOWN_ITEMS, title=job.workload.label),
+        picture,
         f"The end of the history and the forecast of {SHOWN_ITEMS} items, run `{job.run}`",
     )
     show_text(job.workload, "summary", summary(job, manifest, names), "What this run wrote, and where")
+    return picture
 
 
 def summary(job: Job, manifest: Manifest, names: list[str]) -> list[str]:
@@ -95,6 +98,7 @@ def summary(job: Job, manifest: Manifest, names: list[str]) -> list[str]:
         ("history, as published", at(f"history/clean/{job.run}/")),
         ("record of the run", at(f"runs/{job.run}/manifest.json")),
         ("verdict of the gate", at(f"runs/{job.run}/gate.json")),
+        ("report", at(f"runs/{job.run}/report.html")),
     ]
     return [
         f"## Forecast of {job.workload.label}",

@@ -20,6 +20,7 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RUN = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{12}(?![0-9a-zA-Z])")
 MOMENT = re.compile(r"\d{4}-?\d\d-?\d\dT\d\d[-:]?\d\d[-:]?\d\d(\.\d+)?Z")
 MOMENT_OF_ROW = re.compile(r"datetime\.datetime\([^)]*\)")  # in a row of a table
+PICTURE = re.compile(r"data:image/png;base64,[^\"]*")  # its title is the workload's name
 MINUTE = re.compile(r"\d{4}-\d\d-\d\d at \d\d:\d\d UTC")  # in sentences
 STABLE = re.compile(r"(?<=_)[0-9a-f]{8}(?![0-9a-zA-Z])")  # of a name that belongs to the workload
 SLUG = re.compile(r"(?<=_)[0-9a-f]{6}(?=_)")  # of a table's name
@@ -113,7 +114,7 @@ def _content(case: Case, key: str, plain: Plain) -> str:
         rows = _rows_of(case.read(key))
         return rows if _is_about_items(key) else plain(MOMENT_OF_ROW.sub("<moment>", rows))
     text = case.read(key).decode()
-    return text if key.endswith(".csv") else plain(text)
+    return text if key.endswith(".csv") else plain(PICTURE.sub("<picture>", text))
 
 
 def _is_about_items(key: str) -> bool:

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from prefect.client.orchestration import get_client
 
-from pipeline import messages, tables
+from pipeline import messages, report, tables
 from tests.flows.conftest import Site, shared
 from tests.flows.fake_forecast import client_error
 
@@ -322,3 +322,22 @@ def test_a_topic_that_is_gone_does_not_fail_the_run(site: Site) -> None:
     site.place.topic_arn = "arn:aws:sns:us-east-1:123456789012:gone"
     site.place.save(site.name, overwrite=True)
     assert site.run().is_completed()
+
+
+def test_every_run_leaves_a_report_and_one_that_cannot_be_written_fails_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.run()
+    run = site.manifest()["run"]
+    page = site.text(f"runs/{run}/report.html")
+    assert "Published: 36 rows for 2 items" in page
+    assert "data:image/png;base64," in page
+    assert f"Report: s3://{site.name}/runs/{run}/report.html" in site.mail()[-1]["Message"]
+    site.upload(days=6)
+    with monkeypatch.context() as broken:
+        broken.setattr(report, "render", lambda *_: (_ for _ in ()).throw(ValueError("no")))
+        assert site.run().is_completed()
+    site.put("train/demand.csv", "timestamp,target_value,item_id\n2024-01-01 00:00:00,much,a\n")
+    assert site.run().is_failed()
+    (refused,) = [key for key in site.keys("runs/") if key.endswith("/report.html") and run not in key]
+    assert "No new forecast was published: Check-Input" in site.text(refused)

@@ -1,0 +1,257 @@
+"""The report of a run: one HTML page that needs nothing else, beside the run's results.
+
+It is made from what the run has written down already, so making it again gives the same bytes. All text that
+comes from the customer is escaped, and no address is fetched to show it.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from pipeline import storage
+from pipeline.accuracy import Accuracy
+from pipeline.decision import Decision
+from pipeline.drift import Finding
+from pipeline.errors import translated
+from pipeline.ledger import Score
+from pipeline.publish import Manifest
+from pipeline.quality import printable
+from pipeline.record import Record
+from pipeline.verdict import Verdict
+from pipeline.workload import Workload
+
+TEMPLATE = "report.html.jinja"
+MOST_ROWS = 200  # of a table; the rest is in the objects that are linked
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a table."""
+
+    text: str
+    is_number: bool = False
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page; what is empty is left out."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    picture: str = ""  # a data: address
+    code: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.lines or self.rows or self.picture or self.code)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a run when its report is written; what it did not come to is absent."""
+
+    record: Record | None = None
+    manifest: Manifest | None = None
+    accuracy: Accuracy | None = None
+    verdict: Verdict | None = None
+    quality: Mapping[str, Any] | None = None  # as quality.json has it
+    drift: Finding | None = None
+    outcome: Score | None = None  # of the newest earlier forecast of which enough has come
+    picture: bytes = field(default=b"", repr=False)  # PNG
+    links: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # what → (s3 address, web address)
+    failure: tuple[str, str, str] | None = None  # step, cause, remedy
+
+
+def path(run: str) -> str:
+    """Where a run's report lies in the workload."""
+    return f"runs/{run}/report.html"
+
+
+def write(s3: Any, workload: Workload, run: str, facts: Facts) -> str:
+    """Writes the report; its address."""
+    page = render(workload, run, facts).encode()
+    with translated(f"writing {workload.uri(path(run))}"):
+        s3.put_object(
+            Bucket=workload.bucket,
+            Key=workload.key(path(run)),
+            Body=page,
+            ContentType="text/html; charset=utf-8",
+        )
+    return workload.uri(path(run))
+
+
+def gathered(s3: Any, workload: Workload, run: str) -> Mapping[str, Any] | None:
+    """The findings in the run's input, as far as it was checked."""
+    return storage.read_json(s3, workload, f"runs/{run}/quality.json")
+
+
+def render(workload: Workload, run: str, facts: Facts) -> str:
+    """The page."""
+    sections = [
+        _failure(facts),
+        _contents(facts),
+        _picture(facts),
+        _accuracy(facts),
+        _outcome(facts),
+        _drift(facts),
+        _gate(facts),
+        _quality(facts),
+        _training(facts),
+        _links(facts),
+        _settings(facts),
+    ]
+    return _template().render(
+        title=f"Forecast of {printable(workload.label)}, run {run}",
+        headline=_headline(facts),
+        is_good=facts.failure is None,
+        sections=[section for section in sections if not section.is_empty],
+    )
+
+
+@cache
+def _template() -> Template:
+    place = FileSystemLoader(Path(__file__).parent)
+    return Environment(loader=place, autoescape=True, undefined=StrictUndefined).get_template(TEMPLATE)
+
+
+def _headline(facts: Facts) -> str:
+    if facts.failure is not None:
+        step, cause, _ = facts.failure
+        return f"No new forecast was published: {step}: {cause}"
+    if facts.manifest is None:
+        return "The run has not published a forecast."
+    of = facts.manifest
+    return f"Published: {of.rows} rows for {of.item_count}, {of.period}."
+
+
+def _failure(facts: Facts) -> Section:
+    if facts.failure is None:
+        return Section("What to do")
+    return Section("What to do", lines=tuple(facts.failure[2].splitlines()))
+
+
+def _contents(facts: Facts) -> Section:
+    of = facts.manifest
+    if of is None:
+        return Section("The forecast")
+    shown = {
+        "period": of.period,
+        "items": of.items,
+        "steps ahead": of.horizon,
+        "types": ", ".join(of.types),
+        "rows": of.rows,
+        "columns": ", ".join(of.columns),
+        "published (UTC)": of.published_at,
+        "in the place of run": of.previous,
+    }
+    return _pairs("The forecast", shown)
+
+
+def _picture(facts: Facts) -> Section:
+    data = base64.b64encode(facts.picture).decode()
+    title = "History and forecast of the largest items"
+    return Section(title, picture=f"data:image/png;base64,{data}" if data else "")
+
+
+def _accuracy(facts: Facts) -> Section:
+    title = "Accuracy in backtests"
+    if facts.accuracy is None:
+        return Section(title)
+    return _table(title, facts.accuracy.rows(), [facts.accuracy.words()])
+
+
+def _outcome(facts: Facts) -> Section:
+    title = "How the last forecast turned out"
+    score = facts.outcome
+    if score is None:
+        return Section(title)
+    lines = []
+    if score.wape is not None and score.naive_wape is not None:
+        better = "better" if score.wape < score.naive_wape else "worse"
+        lines = [
+            f"Run {score.run}'s forecast was off by {score.wape:.1%} of the total; a seasonal naive forecast "
+            f"of the same time by {score.naive_wape:.1%}: it was {better}."
+        ]
+    return _table(title, [score.row()], lines)
+
+
+def _drift(facts: Facts) -> Section:
+    if facts.drift is None:
+        return Section("Drift")
+    lines = facts.drift.reasons or ("What came is what was forecast, as far as chance goes.",)
+    figures = {name.replace("_", " "): value for name, value in facts.drift.figures.items()}
+    return _pairs("Drift", figures, lines)
+
+
+def _gate(facts: Facts) -> Section:
+    if facts.verdict is None:
+        return Section("Gate")
+    return _table("Gate", facts.verdict.rows(), [f"{facts.verdict.words()}."])
+
+
+def _quality(facts: Facts) -> Section:
+    """Without the customer's values: those are in quality.json."""
+    title = "Findings in the data"
+    if facts.quality is None:
+        return Section(title)
+    rows = [
+        {
+            "what": one["severity"],
+            "file": printable(one["file"]),
+            "row": ", ".join(str(e["row"]) for e in one["examples"] if e["row"] is not None),
+            "column": one["column"],
+            "count": one["count"],
+            "rule": one["rule"],
+            "remedy": one["remedy"],
+        }
+        for one in facts.quality["findings"]
+    ]
+    found = f"{facts.quality['rows']} rows were checked, {facts.quality['bad_rows']} are bad."
+    return _table(title, rows, [found if rows else f"{found} Nothing was found."])
+
+
+def _training(facts: Facts) -> Section:
+    known = facts.record
+    if known is None or known.training is None:
+        return Section("Training")
+    return Section("Training", lines=(Decision.from_dict(known.training).words(),))
+
+
+def _links(facts: Facts) -> Section:
+    rows = tuple((Cell(what), Cell(uri, link=address)) for what, (uri, address) in facts.links.items())
+    return Section("Where everything is", columns=("what", "where"), rows=rows)
+
+
+def _settings(facts: Facts) -> Section:
+    if facts.record is None or not facts.record.params:
+        return Section("Settings")
+    text = json.dumps(facts.record.params, indent=2, ensure_ascii=False, sort_keys=True)
+    return Section("Settings", code=text)
+
+
+def _pairs(title: str, shown: Mapping[str, Any], lines: Sequence[str] = ()) -> Section:
+    rows = tuple((Cell(name), _cell(value)) for name, value in shown.items() if value is not None)
+    return Section(title, tuple(lines), ("what", "") if rows else (), rows)
+
+
+def _table(title: str, rows: Sequence[Mapping[str, Any]], lines: Iterable[str] = ()) -> Section:
+    """A table with the columns that have a value in some row."""
+    columns = tuple(dict.fromkeys(name for row in rows for name in row if row[name] not in (None, "")))
+    cells = tuple(tuple(_cell(row.get(name)) for name in columns) for row in rows[:MOST_ROWS])
+    more = [f"{len(rows) - MOST_ROWS} more are not shown."] if len(rows) > MOST_ROWS else []
+    return Section(title, (*lines, *more), columns, cells)
+
+
+def _cell(value: Any) -> Cell:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return Cell("" if value is None else str(value))
+    return Cell(f"{value:.4g}" if isinstance(value, float) else str(value), is_number=True)

@@ -1,0 +1,135 @@
+"""The report of a run: everything that is known, nothing that runs, nothing from elsewhere."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from pipeline import report
+from pipeline.accuracy import Accuracy, Window
+from pipeline.drift import Finding
+from pipeline.ledger import Score
+from pipeline.record import Record
+from pipeline.report import Facts, render
+from pipeline.verdict import Check, Verdict
+from tests.pipeline.test_messages import MANIFEST
+
+RUN = "0123456789ab"
+EVIL = '<script>alert("x")</script>'
+SCORE = Score(
+    run="ba9876543210",
+    first="2024-01-01T00:00:00",
+    last="2024-01-01T23:00:00",
+    steps=24,
+    points=48,
+    wape=0.1,
+    naive_wape=0.25,
+    bias=0.01,
+    losses={"p50": 0.1},
+    coverage={"p50": 0.5},
+    history="",
+)
+FACTS = Facts(
+    record=Record(RUN, params={"Name": EVIL}, training={"kind": "train", "reason": f"of {EVIL}"}),
+    manifest=MANIFEST,
+    accuracy=Accuracy((Window("ETS", "SUMMARY", None, None, None, {"WAPE": 0.123, "RMSE": 4.5}),)),
+    verdict=Verdict(
+        RUN, (Check("coverage of items", "passed", f"all, {EVIL} too", 1.0, 0.9, "MostOddItems"),)
+    ),
+    quality={
+        "rows": 500,
+        "bad_rows": 1,
+        "findings": [
+            {
+                "severity": "warning",
+                "file": f"train/{EVIL}.csv",
+                "column": "price",
+                "count": 2,
+                "rule": "negative",
+                "remedy": "look",
+                "examples": [{"row": 3, "value": "a secret"}, {"row": None, "value": ""}],
+            }
+        ],
+    },
+    drift=Finding(True, ("The level has moved.",), {"shift": 5.25}, "ba9876543210"),
+    outcome=SCORE,
+    picture=b"\x89PNG",
+    links={"record": ("s3://b/r.json", "http://127.0.0.1/r.json?a=1&b=2")},
+)
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_it_tells_all_that_is_known(workload):
+    text = " ".join(Page(render(workload, RUN, FACTS)).text.split())
+    for part in (
+        "Forecast of demand/shop, run 0123456789ab",
+        "Published: 144 rows for 2 items",
+        "ETS were off by 12.3%",
+        "was off by 10.0% of the total; a seasonal naive forecast of the same time by 25.0%: it was better.",
+        "The level has moved.",
+        "1 of 1 checks passed.",
+        "Gate.MostOddItems",
+        "500 rows were checked, 1 are bad.",
+        "negative",
+        "A predictor is trained, because of",
+    ):
+        assert part in text, part
+
+
+def test_what_a_customer_wrote_is_text_and_values_of_rows_are_not_told(workload):
+    page = render(workload, RUN, FACTS)
+    assert "script" not in {tag for tag, _ in Page(page).tags}
+    assert page.count("&lt;script&gt;") >= 4
+    assert "a secret" not in page
+
+
+def test_nothing_is_fetched_to_show_it(workload):
+    page = render(workload, RUN, FACTS)
+    fetched = [
+        value
+        for _, attributes in Page(page).tags
+        for name, value in attributes.items()
+        if name in ("src", "srcset", "data", "action", "poster")
+    ]
+    assert fetched == ["data:image/png;base64,iVBORw=="]
+    assert not re.search(r"<link|@import|url\(", page)
+
+
+def test_a_failed_run_says_why_and_what_to_do(workload):
+    failed = Facts(failure=("Check-Input", "2 rows are wrong.", "Correct them.\nUpload again."))
+    text = Page(render(workload, RUN, failed)).text
+    assert "No new forecast was published: Check-Input: 2 rows are wrong." in text
+    assert "Upload again." in text
+    assert "Accuracy" not in text
+
+
+@pytest.mark.parametrize(("wape", "word"), [(0.1, "better"), (0.3, "worse")])
+def test_the_last_forecast_stands_beside_a_naive_one(workload, wape, word):
+    facts = replace(FACTS, outcome=replace(SCORE, wape=wape))
+    assert f"it was {word}." in render(workload, RUN, facts)
+
+
+def test_the_same_facts_give_the_same_bytes_as_a_page_that_browsers_show(s3, workload):
+    uri = report.write(s3, workload, RUN, FACTS)
+    assert uri == "s3://demand/shop/runs/0123456789ab/report.html"
+    key = {"Bucket": "demand", "Key": "shop/runs/0123456789ab/report.html"}
+    first = s3.get_object(**key)
+    assert first["ContentType"] == "text/html; charset=utf-8"
+    body = first["Body"].read()
+    report.write(s3, workload, RUN, FACTS)
+    assert s3.get_object(**key)["Body"].read() == body
