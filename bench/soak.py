@@ -180,6 +180,8 @@ class Soak:
         self.s3 = self.soaked.stack.client("s3")
         self.sqs = self.soaked.stack.client("sqs")
         self.queue = self.sqs.get_queue_url(QueueName="forecast-uploads")["QueueUrl"]
+        states = contents(self.order)
+        self.finals = {folder_of(number): shown[-1] for number, shown in states.items() if shown}
 
     def upload(self) -> None:
         """All bursts, while parts die one after the other."""
@@ -232,8 +234,8 @@ class Soak:
         """
         until, quiet_since, told = time.monotonic() + limit_s, None, 0.0
         while time.monotonic() < until:
-            messages, runs = self._open()
-            if messages or runs or killing.is_alive():
+            messages, runs, behind = self._open()
+            if messages or runs or behind or killing.is_alive():
                 quiet_since = None
             elif quiet_since is None:
                 quiet_since = time.monotonic()
@@ -241,16 +243,24 @@ class Soak:
                 return True
             if time.monotonic() - told > 30:
                 told = time.monotonic()
-                self.say(f"{self.elapsed}  {messages} messages and {runs} runs left")
+                self.say(f"{self.elapsed}  {messages} messages, {runs} runs and {behind} workloads left")
             time.sleep(LOOK_S)
         return False
 
-    def _open(self) -> tuple[int, int]:
+    def _open(self) -> tuple[int, int, int]:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         told = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)["Attributes"]
-        return sum(int(told[name]) for name in names), self.runs_in(
-            "SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"
-        )
+        messages = sum(int(told[name]) for name in names)
+        runs = self.runs_in("SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED")
+        return messages, runs, 0 if messages or runs else self._behind()
+
+    def _behind(self) -> int:
+        """How many workloads do not show their final content; reconciliation finds what was lost."""
+        return sum(self._shown(folder) != final for folder, final in self.finals.items())
+
+    def _shown(self, folder: str) -> dict[str, str] | None:
+        published = self.soaked.stack.manifest(folder)
+        return self._content_of(folder, published["run"]) if published else None
 
     def runs_in(self, *states: str) -> int:
         """How many runs of the workflow are in one of these states; 1 while the server does not answer."""
@@ -288,7 +298,7 @@ class Soak:
         if published is None:
             yield f"{folder} has no forecast"
             return
-        if self._content_of(folder, published["run"]) != states[-1]:
+        if self._shown(folder) != states[-1]:
             yield f"{folder} does not show the forecast of its final content"
         there = set(self.soaked.stack.keys(f"{folder}forecast/"))
         missing = [n for n in published["files"] if f"{folder}forecast/{published['run']}/{n}" not in there]

@@ -12,32 +12,26 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled, Completed, Crashed, Failed
+from prefect.states import Completed, Failed
 
 from blocks.installation import Installation
-from blocks.recovery import FLOWS
 from flows.crashes import refuse_to_crash_for_ever
+from flows.revival import revive
 from pipeline.errors import BadInput, PipelineError, translate
 from pipeline.reconciliation import Facts, Verdict, judge
 from pipeline.survey import Found, survey
 from pipeline.workload import Workload
 from tasks.log import logger
-from tasks.runs import ENDED, LIVE, KnownRun, is_silent, runs
+from tasks.runs import ENDED, LIVE, KnownRun, runs
 from tasks.take_stock import Stock, look
 
 DEPLOYMENT = "forecast/upload"
-
-# Ten heartbeats: the automation that misses a run after three has had its chance.
-SILENT_AFTER = dt.timedelta(minutes=5)
-
-AT_WORK = ("PENDING", "RUNNING", "CANCELLING")
 
 # A run may have been due so long before it began.
 A_LONG_WAIT = dt.timedelta(days=1)
@@ -76,13 +70,13 @@ def reconcile(
     place = Installation.named(installation)
     looked = bucket or place.bucket
     with get_client(sync_client=True) as client:
-        revived = revive_silent_runs(client)
+        silent, crashed = revive(client, _now())
         coming = [run for run in runs(client, LIVE) if run.is_under_way(_now())]
         findings = [
             _reconciled(client, place, installation, found, coming, dt.timedelta(minutes=patience_minutes))
             for found in survey(place.client("s3"), looked)
         ]
-    message = summary(looked, findings, revived)
+    message = summary(looked, findings, silent, crashed)
     logger().info("%s", message)
     create_table_artifact([one.row() for one in findings], key="reconciliation", description=message)
     broken = any(one.verdict.found == "not examined" for one in findings)
@@ -165,27 +159,7 @@ def _start(client: SyncPrefectClient, found: Found, installation: str, known: st
     )
 
 
-def revive_silent_runs(client: SyncPrefectClient) -> int:
-    """Call crashed what is at work by its state but has given no sign of life; an automation starts it again.
-
-    That is the business of another automation (blocks.recovery), which a server that was killed may forget.
-    What was being cancelled is called cancelled.
-
-    Returns:
-        How many there were.
-    """
-    now = _now()
-    at_work = (run for run in runs(client, AT_WORK, flows=FLOWS) if run.is_deployed)
-    old = [run for run in at_work if run.due and now - run.due > SILENT_AFTER]
-    silent = [run for run in old if is_silent(client, run, now - SILENT_AFTER)]
-    for run in silent:
-        made = Cancelled if run.state == "CANCELLING" else Crashed
-        end: State[None] = made(message=f"No sign of life for {SILENT_AFTER.seconds // 60} minutes.")
-        client.set_flow_run_state(UUID(run.id), end)
-    return len(silent)
-
-
-def summary(bucket: str, findings: list[Finding], revived: int = 0) -> str:
+def summary(bucket: str, findings: list[Finding], silent: int = 0, crashed: int = 0) -> str:
     """How many workloads were found how; those for which a run was started are named."""
     many = Counter(one.verdict.found for one in findings)
     counts = ", ".join(f"{count} {found}" for found, count in sorted(many.items()))
@@ -198,8 +172,13 @@ def summary(bucket: str, findings: list[Finding], revived: int = 0) -> str:
         for one in findings
         if one.verdict.found == "not examined"
     ]
-    dead = [f"{revived} run{'' if revived == 1 else 's'} without a sign of life ended."] if revived else []
-    return " ".join([f"{total}{': ' if counts else ''}{counts}.", *started, *lost, *dead])
+    dead = [f"{_runs(silent)} without a sign of life ended."] if silent else []
+    back = [f"{_runs(crashed)} left crashed: started again."] if crashed else []
+    return " ".join([f"{total}{': ' if counts else ''}{counts}.", *started, *lost, *dead, *back])
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"
 
 
 def _now() -> dt.datetime:

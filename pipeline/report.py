@@ -240,7 +240,7 @@ def _settings(facts: Facts) -> Section:
 
 def _pairs(title: str, shown: Mapping[str, Any], lines: Sequence[str] = ()) -> Section:
     rows = tuple((Cell(name), _cell(value)) for name, value in shown.items() if value is not None)
-    return Section(title, tuple(lines), ("what", "") if rows else (), rows)
+    return Section(title, tuple(lines), (), rows)
 
 
 def _table(title: str, rows: Sequence[Mapping[str, Any]], lines: Iterable[str] = ()) -> Section:

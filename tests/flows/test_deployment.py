@@ -23,7 +23,7 @@ from flows.reconcile import DEPLOYMENT, reconcile
 from tests.flows.conftest import ROOT
 
 DEPLOYMENTS = {one["name"]: one for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
-UPLOAD, QUARTER_HOUR = DEPLOYMENTS["upload"], DEPLOYMENTS["every-quarter-hour"]
+UPLOAD, RECONCILE = DEPLOYMENTS["upload"], DEPLOYMENTS["every-five-minutes"]
 (TRIGGER,) = UPLOAD["triggers"]
 ENVIRONMENT = {
     "FORECAST_BUCKET": "demand",
@@ -122,10 +122,10 @@ def test_what_recovery_watches_sends_heartbeats(name: str) -> None:
 
 def test_reconciliation_is_scheduled_and_starts_what_an_upload_starts(installed: dict[str, Any]) -> None:
     assert DEPLOYMENT == "forecast/upload"
-    assert [schedule["cron"] for schedule in QUARTER_HOUR["schedules"]] == ["*/15 * * * *"]
-    assert set(QUARTER_HOUR["parameters"]) <= set(reconcile.parameters.properties)
+    assert [schedule["cron"] for schedule in RECONCILE["schedules"]] == ["*/5 * * * *"]
+    assert set(RECONCILE["parameters"]) <= set(reconcile.parameters.properties)
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name("reconcile/every-quarter-hour")
+        deployment = client.read_deployment_by_name("reconcile/every-five-minutes")
     assert [schedule.active for schedule in deployment.schedules] == [True]
     assert deployment.concurrency_options is not None
     assert deployment.concurrency_options.collision_strategy == "CANCEL_NEW"

@@ -10,12 +10,13 @@ import pytest
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import StateType
-from prefect.states import Cancelled, Cancelling, Completed, Pending, Running, Scheduled, State
+from prefect.states import Cancelled, Cancelling, Completed, Crashed, Pending, Running, Scheduled, State
 
 from flows import reconcile as module
 from flows.forecast import forecast_workload
 from flows.notices import notice
-from flows.reconcile import reconcile, revive_silent_runs
+from flows.reconcile import reconcile
+from flows.revival import MOST_DEATHS_AT_START, end_silent_runs, restart_crashed_runs
 from flows.rollback import roll_back_workload
 from tasks.runs import KnownRun, runs
 from tests.flows.conftest import Site
@@ -43,6 +44,15 @@ def started(client: SyncPrefectClient, site: Site) -> list[KnownRun]:
         for run in runs(client, ("SCHEDULED",))
         if run.workload is not None and run.workload.bucket == site.name
     ]
+
+
+def now(**later: float) -> dt.datetime:
+    return dt.datetime.now(dt.UTC) + dt.timedelta(**later)
+
+
+def state_of(client: SyncPrefectClient, run: KnownRun) -> str | None:
+    state = client.read_flow_run(UUID(run.id)).state
+    return state.name if state else None
 
 
 def end(client: SyncPrefectClient, run: KnownRun, *states: State[Any]) -> None:
@@ -165,17 +175,14 @@ def test_trouble_with_one_workload_leaves_out_no_other(
 def test_a_run_without_a_sign_of_life_comes_to_its_end(
     site: Site,
     client: SyncPrefectClient,
-    monkeypatch: pytest.MonkeyPatch,
     before: tuple[State[Any], ...],
     after: StateType,
 ) -> None:
     reconciled(site)
     (run,) = started(client, site)
     end(client, run, *before)
-    assert revive_silent_runs(client) == 0, "it was heard of just now"
-    later = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=20)
-    monkeypatch.setattr(module, "_now", lambda: later)
-    assert revive_silent_runs(client) >= 1
+    assert end_silent_runs(client, now()) == 0, "it was heard of just now"
+    assert end_silent_runs(client, now(minutes=20)) >= 1
     state = client.read_flow_run(UUID(run.id)).state
     assert state is not None
     assert state.type == after
@@ -183,11 +190,56 @@ def test_a_run_without_a_sign_of_life_comes_to_its_end(
 
 @pytest.mark.parametrize("other", [notice, roll_back_workload, reconcile], ids=lambda flow: flow.name)
 def test_a_run_of_another_flow_that_was_lost_before_it_began_comes_to_its_end(
-    client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch, other: Flow[Any, Any]
+    client: SyncPrefectClient, other: Flow[Any, Any]
 ) -> None:
     deployment = client.create_deployment(client.create_flow(other), name="silent")
     lost = client.create_flow_run_from_deployment(deployment, state=Pending()).id
-    later = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=20)
-    monkeypatch.setattr(module, "_now", lambda: later)
-    revive_silent_runs(client)
+    end_silent_runs(client, now(minutes=20))
     assert client.read_flow_run(lost).state_type == StateType.CRASHED
+
+
+def test_a_crashed_run_that_the_server_has_forgotten_goes_on(site: Site, client: SyncPrefectClient) -> None:
+    reconciled(site)
+    (run,) = started(client, site)
+    end(client, run, Running(), Crashed())
+    restart_crashed_runs(client, now(seconds=30))
+    assert state_of(client, run) == "Crashed", "an automation may still do it"
+    assert restart_crashed_runs(client, now(minutes=3)) >= 1
+    assert state_of(client, run) == "AwaitingRetry"
+    assert "1 under way" in reconciled(site), "and no other run is started beside it"
+
+
+def test_a_crashed_run_whose_work_a_later_one_does_stays_as_it_is(
+    site: Site, client: SyncPrefectClient
+) -> None:
+    deployment = client.read_deployment_by_name("forecast/upload")
+    made = [
+        client.create_flow_run_from_deployment(deployment.id, parameters={"bucket": site.name, "folder": ""})
+        for _ in range(2)
+    ]
+    first, second = (run for one in made for run in started(client, site) if run.id == str(one.id))
+    end(client, first, Running(), Crashed())
+    end(client, second, Running(), Completed())
+    restart_crashed_runs(client, now(minutes=3))
+    assert state_of(client, first) == "Crashed"
+
+
+def test_a_run_that_dies_before_it_begins_is_not_restarted_for_ever(
+    site: Site, client: SyncPrefectClient
+) -> None:
+    reconciled(site)
+    (run,) = started(client, site)
+    for _ in range(MOST_DEATHS_AT_START):
+        end(client, run, Pending(), Crashed())
+    restart_crashed_runs(client, now(minutes=3))
+    assert state_of(client, run) == "Crashed"
+
+
+@pytest.mark.parametrize("other", [notice, roll_back_workload], ids=lambda flow: flow.name)
+def test_a_crashed_run_of_another_flow_goes_on(client: SyncPrefectClient, other: Flow[Any, Any]) -> None:
+    deployment = client.create_deployment(client.create_flow(other), name="crashed")
+    lost = client.create_flow_run_from_deployment(deployment, state=Crashed()).id
+    restart_crashed_runs(client, now(minutes=3))
+    state = client.read_flow_run(lost).state
+    assert state is not None
+    assert state.name == "AwaitingRetry"

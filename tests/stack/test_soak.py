@@ -13,7 +13,7 @@ pytestmark = pytest.mark.stack
 
 def test_nothing_is_lost_and_nothing_done_twice_while_parts_are_killed(tmp_path: Path) -> None:
     asked = argparse.Namespace(
-        uploads=40, workloads=3, burst=20, pause=5.0, kills=1, kill_every=8.0, limit=10.0, seed=1
+        uploads=40, workloads=3, burst=20, pause=5.0, kills=1, kill_every=8.0, limit=15.0, seed=1
     )
     said: list[str] = []
     assert soak(tmp_path / "local", asked, said.append) == [], "\n".join(said)

@@ -83,7 +83,7 @@ def dead(stack: Stack, *arguments: str) -> Any:
     return out if "1 dead letter" in out else None
 
 
-def test_reconciliation_is_due_within_a_quarter_of_an_hour(stack: Stack) -> None:
+def test_reconciliation_is_due_within_five_minutes(stack: Stack) -> None:
     wanted = {
         "flows": {"name": {"any_": ["reconcile"]}},
         "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
@@ -95,4 +95,4 @@ def test_reconciliation_is_due_within_a_quarter_of_an_hour(stack: Stack) -> None
         return [datetime.fromisoformat(run["next_scheduled_start_time"]) for run in told]
 
     soonest = min(until(due, "the schedule to make runs", 120))
-    assert soonest < datetime.now(UTC) + timedelta(minutes=15)
+    assert soonest < datetime.now(UTC) + timedelta(minutes=5)
