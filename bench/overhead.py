@@ -20,6 +20,7 @@ from typing import Any
 
 from bench.scale import total
 from bench.service import ROOT, Cost, Meter, Service, Walk
+from forecastd.operations.autopredictors import MOST_WINDOWS
 
 CASE = Path("amazon") / "store_item_demand500" / "target_time_series.csv"
 HORIZON = 31
@@ -102,7 +103,7 @@ _REQUEST: dict[str, Any] = {
     "horizon_steps": HORIZON,
     "quantiles": (0.1, 0.5, 0.9),
     "want_mean": True,
-    "windows": 1,
+    "windows": MOST_WINDOWS,  # the service evaluates as many of an AutoPredictor
     "offset_steps": HORIZON,
     "hyperparameters": {},
     "optimization_metric": "AverageWeightedQuantileLoss",
