@@ -163,7 +163,12 @@ _THROTTLED = {
     "TransactionInProgressException",
 }
 _QUOTA = {"LimitExceededException", "ResourceNumberLimitExceededException", "LimitExceeded"}
-_IN_USE = {"ResourceInUseException", "OperationAborted", "ConcurrentModificationException"}
+_IN_USE = {
+    "ConcurrentModificationException",
+    "ConflictException",
+    "OperationAborted",
+    "ResourceInUseException",
+}
 _STUMBLED = {
     "500",
     "502",
@@ -207,6 +212,10 @@ _SERVICE_OF_WORD = (
     ("Object", "s3"),
     ("Multipart", "s3"),
     ("UploadPart", "s3"),
+    ("DataSource", "quicksight"),
+    ("DataSet", "quicksight"),  # the forecasting service has Datasets
+    ("Analysis", "quicksight"),
+    ("Dashboard", "quicksight"),
 )
 # Calls that another action than their own name permits.
 _ACTION_OF_CALL = {
