@@ -1,15 +1,20 @@
 import datetime as dt
+import json
 
 import boto3
 import pytest
 
 from pipeline import ledgertables, runtables, tables
+from pipeline.domains import DOMAINS
 from pipeline.errors import BadInput, Denied, Missing, Rejected, ResourceFailed, WaitedInVain
 from pipeline.form import FileForm, InputForm
 from pipeline.publish import Manifest
+from pipeline.quicksight import __main__ as command
 from pipeline.quicksight import definition as shown
 from pipeline.quicksight import upkeep
-from pipeline.quicksight.tables import quicksight_type
+from pipeline.quicksight.resources import DATA_SOURCE, Account, wanted
+from pipeline.quicksight.tables import existing, quicksight_type
+from pipeline.workload import Workload
 from tests.pipeline.fake_quicksight import PRINCIPAL, FakeQuickSight, Refused
 
 DATABASE = "forecast"
@@ -260,6 +265,141 @@ def test_a_dashboard_grows_with_the_ledger(quicksight, register, bring, definiti
     later = quicksight.sent("UpdateDashboard")[-1]["Definition"]
     names = ["Forecast", "How it turned out", "Accuracy", "Worst items", "Runs"]
     assert [page["Name"] for page in later["Sheets"]] == names
+
+
+def found_in(part, name):
+    """Every value of this member, anywhere inside."""
+    if isinstance(part, dict):
+        own = [part[name]] if name in part else []
+        return own + [one for value in part.values() for one in found_in(value, name)]
+    return [one for value in part for one in found_in(value, name)] if isinstance(part, list) else []
+
+
+AWKWARD = [["type", "run"], ["time", "actual"], ["wape", "step"], ["state", "p50"]]
+
+
+@pytest.mark.parametrize(
+    ("domain", "dimensions"),
+    [(domain, ["store", "colour"]) for domain in DOMAINS] + [("CUSTOM", names) for names in AWKWARD],
+)
+def test_a_definition_refers_only_to_what_there_is(quicksight, definition, domain_params, domain, dimensions):
+    whole = definition(domain_params(domain, dimensions))
+    columns = {
+        (arn.rsplit("-", 1)[-1], column["Name"])
+        for arn, one in quicksight.resources.items()
+        if one["kind"] == "DataSet"
+        for column in found_in(one["versions"][-1]["asked"], "InputColumns")[0]
+    }
+    used = {(one["DataSetIdentifier"], one["ColumnName"]) for one in found_in(whole, "Column")}
+    assert used <= columns
+    assert {one for one, _ in used} == set(PARTS)
+    for part in ("fan", "compared", "outcome_by_item"):
+        assert {(part, name) for name in dimensions} <= used
+    filters = {one["Filters"][0]["CategoryFilter"]["FilterId"] for one in whole["FilterGroups"]}
+    assert sorted(filters) == sorted(found_in(whole["Sheets"], "SourceFilterId"))
+    pages = {page["SheetId"]: set(found_in(page["Visuals"], "VisualId")) for page in whole["Sheets"]}
+    for scope in (one for each in found_in(whole, "SheetVisualScopingConfigurations") for one in each):
+        assert set(scope.get("VisualIds", ())) <= pages[scope["SheetId"]]
+    for page in whole["Sheets"]:
+        assert sorted(found_in(page["Layouts"], "ElementId")) == sorted(pages[page["SheetId"]])
+        for visual in page["Visuals"]:
+            fields = found_in(found_in(visual, "FieldWells"), "FieldId")
+            assert len(fields) == len(set(fields))
+            assert set(found_in(found_in(visual, "SortConfiguration"), "FieldId")) <= set(fields)
+
+
+def test_the_fan_has_a_line_for_the_actual_values_and_for_each_type(definition):
+    charts = found_in(definition(), "LineChartVisual")
+    fan = next(chart for chart in charts if chart["VisualId"] == "fan")
+    lines = found_in(fan, "Values")[0]
+    assert [one["NumericalMeasureField"]["Column"]["ColumnName"] for one in lines] == [
+        "actual", "mean", "p10", "p50"
+    ]  # fmt: skip
+    time = found_in(fan, "DateDimensionField")[0]
+    assert (time["Column"]["ColumnName"], time["DateGranularity"]) == ("time", "HOUR")
+
+
+def test_items_are_ranked_by_their_wape_of_the_median(definition):
+    whole = definition()
+    table = next(one for one in found_in(whole, "TableVisual") if one["VisualId"] == "worst")
+    assert found_in(table, "RowSort")[0] == [{"FieldSort": {"FieldId": "worst.wape", "Direction": "DESC"}}]
+    chosen = {
+        one["Column"]["ColumnName"]: one["Configuration"]["FilterListConfiguration"].get("CategoryValues")
+        for one in found_in(whole, "CategoryFilter")
+        if one["Column"]["DataSetIdentifier"] == "outcome_by_item"
+    }
+    assert chosen == {"type": ["p50"], "item_id": None, "run": None}
+
+
+def test_data_sets_read_the_tables_through_athena_without_a_copy(quicksight, definition, workload):
+    definition()
+    made = quicksight.sent("CreateDataSet")
+    assert {one["ImportMode"] for one in made} == {"DIRECT_QUERY"}
+    fan = found_in(made[0], "RelationalTable")[0]
+    assert (fan["Catalog"], fan["Schema"], fan["Name"]) == (
+        "AwsDataCatalog", "forecast", f"{workload.slug}_fan"
+    )  # fmt: skip
+    assert {"Name": "time", "Type": "DATETIME"} in fan["InputColumns"]
+    source = quicksight.sent("CreateDataSource")[0]
+    assert (source["Type"], found_in(source, "WorkGroup")) == ("ATHENA", ["primary"])
+
+
+def test_a_workload_with_a_long_name_has_names_that_quicksight_takes(quicksight, register, bring):
+    far = Workload("b" * 63, "f" * 200 + "/" + "Ü ".strip() * 99 + "/")
+    register(of=far)
+    bring(of=far)
+    names = [one["Name"] for one in quicksight.sent("CreateDataSet")]
+    assert len(set(names)) == len(PARTS)
+    assert max(map(len, names)) == 128
+
+
+def test_the_stand_in_refuses_what_the_model_forbids(quicksight):
+    own = {"AwsAccountId": "111122223333", "DataSourceId": "one", "Name": "One"}
+    for wrong in ({"Type": "ABACUS"}, {"Type": "ATHENA", "Name": "x" * 129}):
+        with pytest.raises(quicksight.client.exceptions.InvalidParameterValueException):
+            quicksight.client.create_data_source(**own | wrong)
+    with pytest.raises(quicksight.client.exceptions.InvalidParameterValueException, match="111"):
+        quicksight.client.create_data_source(**own | {"AwsAccountId": "111122223x33", "Type": "ATHENA"})
+    with pytest.raises(quicksight.client.exceptions.InvalidParameterValueException, match="one of"):
+        quicksight.client.create_analysis(
+            AwsAccountId="111122223333",
+            AnalysisId="one",
+            Name="One",
+            Definition={
+                "DataSetIdentifierDeclarations": [],
+                "Sheets": [{"SheetId": "s", "Visuals": [{}]}],
+            },
+        )
+    assert quicksight.resources == {}
+
+
+def test_a_data_source_is_made_in_another_stand_in_as_well(register, workload, make_params, glue):
+    client = boto3.client("quicksight", region_name="eu-west-1")
+    account = Account.of(PRINCIPAL, "eu-west-1")
+    known = existing(glue, DATABASE, workload)
+    register()
+    source = wanted(account, workload, make_params(), DATABASE, known, "primary")[0]
+    assert [one.what for one in upkeep.Upkeep(client, account).keep([source])] == ["created"]
+    found = client.describe_data_source(AwsAccountId=account.id, DataSourceId=source.id)["DataSource"]
+    assert (found["Arn"], found["Name"]) == (account.arn(DATA_SOURCE, source.id), "Forecast of demand/shop")
+    tags = client.list_tags_for_resource(ResourceArn=found["Arn"])["Tags"]
+    assert tags == [{"Key": upkeep.TAG, "Value": source.digest}]
+
+
+def test_the_command_tells_what_it_did(quicksight, register, workload, put, document, capsys, monkeypatch):
+    put("params.json", json.dumps(document).encode())
+    register()
+    real = boto3.client
+    monkeypatch.setattr(
+        command.boto3, "client", lambda name: quicksight.client if name == "quicksight" else real(name)
+    )
+    asked = ["--bucket", workload.bucket, "--folder", "shop", "--principal", PRINCIPAL]
+    assert command.main(asked) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"created: data source forecast-{workload.slug}"
+    assert command.main(asked) == 0
+    assert {line.split(":")[0] for line in capsys.readouterr().out.splitlines()} == {"left alone"}
+    assert command.main([*asked[:-1], "ann"]) == 1
+    assert "ARN of a QuickSight user or group" in capsys.readouterr().err
 
 
 def test_types_of_the_catalogue_have_a_name_in_quicksight():
