@@ -1,0 +1,1 @@
+"""The analysts' page: it reads through Athena's SQL and nothing else."""
