@@ -8,6 +8,9 @@ the automations that bring a run back whose process was killed.
     FORECAST_TOPIC_ARN      SNS topic for notices
     FORECAST_DATABASE       Glue database (forecast)
     FORECAST_NAMESPACE      CloudWatch namespace (Forecast)
+    FORECAST_QUICKSIGHT_PRINCIPAL
+                            ARN of the QuickSight user or group that owns the dashboards (none)
+    FORECAST_WORKGROUP      Athena work group of QuickSight's queries (primary)
     FORECAST_ENDPOINT_URL   an Amazon-Forecast-compatible server, unless AWS_ENDPOINT_URL… says so already
     AWS_REGION              region of the clients
 
@@ -41,6 +44,8 @@ def installation_from(environment: dict[str, str]) -> Installation:
         topic_arn=environment.get("FORECAST_TOPIC_ARN") or None,
         database=environment.get("FORECAST_DATABASE") or "forecast",
         namespace=environment.get("FORECAST_NAMESPACE") or "Forecast",
+        workgroup=environment.get("FORECAST_WORKGROUP") or "primary",
+        quicksight_principal=environment.get("FORECAST_QUICKSIGHT_PRINCIPAL") or None,
         forecast_endpoint_url=environment.get("FORECAST_ENDPOINT_URL") or None,
     )
 

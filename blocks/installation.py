@@ -48,6 +48,13 @@ class Installation(Block):
     )
     database: str = Field(default="forecast", description="Glue database of the workloads' tables.")
     namespace: str = Field(default="Forecast", description="CloudWatch namespace of the accuracy metrics.")
+    workgroup: str = Field(
+        default="primary", description="Athena work group that runs the queries of QuickSight."
+    )
+    quicksight_principal: str | None = Field(
+        default=None,
+        description="ARN of the QuickSight user or group that owns the dashboards; none without it.",
+    )
     forecast_endpoint_url: str | None = Field(
         default=None,
         description="Address of an Amazon-Forecast-compatible server; without one, the usual AWS endpoints.",

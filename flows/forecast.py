@@ -7,13 +7,13 @@
         ▼
     Measure-Accuracy ─▶ Create-Forecast ─▶ Export-Forecast ─▶ Check-Forecast ─▶ Update-Resources
                                                                                 │
-             Strategy-Choice ◀── Notify ◀── Write-Report ◀── Apply-Retention ◀──┘
-                    │ PerformDelete
-                    └─▶ Delete-Forecast ─▶ Delete-Predictor ─▶ Delete-ImportJob
+    Strategy-Choice ◀─ Notify ◀─ Write-Report ◀─ Apply-Retention ◀─ Update-QuickSight
+           │ PerformDelete
+           └─▶ Delete-Forecast ─▶ Delete-Predictor ─▶ Delete-ImportJob
 
-Every step asks first what exists, so a run that failed, crashed or was cancelled goes on where it stopped
-when it is run again. A run is known by the fingerprint of its content: the same content is not forecast
-twice.
+Update-QuickSight is left out where the installation names nobody there. Every step asks first what
+exists, so a run that failed, crashed or was cancelled goes on where it stopped when it is run again. A run is
+known by the fingerprint of its content: the same content is not forecast twice.
 """
 
 from typing import Any
@@ -51,6 +51,7 @@ from tasks.notify import notify, notify_of_failure
 from tasks.step import StepFailed
 from tasks.strategy_choice import strategy_choice
 from tasks.take_stock import Stock, take_stock
+from tasks.update_quicksight import update_quicksight
 from tasks.update_resources import republish, update_resources
 from tasks.write_report import write_report
 
@@ -141,9 +142,10 @@ def _forecast(job: Job, checked: Checked) -> State[Any]:
     exported = export_forecast(job, forecast)
     check_forecast(job, checked.form, exported)
     published = update_resources(job, checked.form)
+    warnings = _show_in_quicksight(job)
     apply_retention(job)
     write_report(job, published, accuracy, return_state=True)  # whatever becomes of it
-    notify(job, published, accuracy)
+    notify(job, published, accuracy, warnings)
     _clean_up(job)
     return Completed(message=f"Published {published.words()}. {accuracy.words()} {choice.words()}")
 
@@ -151,11 +153,17 @@ def _forecast(job: Job, checked: Checked) -> State[Any]:
 def _publish_again(stock: Stock) -> State[Any]:
     """This content was forecast before and another forecast has replaced it since."""
     published = republish(stock.job, stock.form)
+    warnings = _show_in_quicksight(stock.job)
     apply_retention(stock.job)
     write_report(stock.job, published, stock.accuracy, return_state=True)
-    notify(stock.job, published, stock.accuracy)
+    notify(stock.job, published, stock.accuracy, warnings)
     _clean_up(stock.job)
     return Completed(message=f"Already forecast; published again from history: {published.words()}.")
+
+
+def _show_in_quicksight(job: Job) -> list[str]:
+    """Warnings for the message; nothing is done where QuickSight is not set up."""
+    return update_quicksight(job) if job.place.quicksight_principal else []
 
 
 def _already_done(stock: Stock) -> State[Any]:

@@ -1,5 +1,6 @@
 """Notify: the people who wait for the forecast are told; a notice that fails does not fail the run."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -22,7 +23,7 @@ from tasks.write_report import report_failure
 
 
 @step("Notify")
-def notify(job: Job, published: Published, accuracy: Accuracy | None) -> None:
+def notify(job: Job, published: Published, accuracy: Accuracy | None, warnings: Iterable[str] = ()) -> None:
     """Tell of the new forecast, then close the run's record: told at least once, even after a crash."""
     verdict = verdicts.read(job.s3, job.workload, job.run)
     known = reached(job)
@@ -36,7 +37,7 @@ def notify(job: Job, published: Published, accuracy: Accuracy | None) -> None:
         deleted=job.params.perform_delete,
         run_link=flow_run.get_flow_run_ui_url(),
         checked=verdict.words() if verdict else None,
-        warnings=[f"Drift. {found.words()}"] if found and found.is_drifting else [],
+        warnings=[*([f"Drift. {found.words()}"] if found and found.is_drifting else []), *warnings],
     )
     send(job.place, message)
     note_published(job, published.manifest, known, verdict)

@@ -34,6 +34,15 @@ def test_the_environment_makes_the_block() -> None:
     assert made.credentials.region_name == "eu-west-1"
 
 
+def test_quicksight_is_set_up_by_naming_whom_it_is_for() -> None:
+    assert installation_from(ENVIRONMENT).quicksight_principal is None
+    ann = "arn:aws:quicksight:eu-west-1:111122223333:user/default/ann"
+    made = installation_from(
+        {**ENVIRONMENT, "FORECAST_QUICKSIGHT_PRINCIPAL": ann, "FORECAST_WORKGROUP": "own"}
+    )
+    assert (made.quicksight_principal, made.workgroup) == (ann, "own")
+
+
 def test_keys_are_not_saved() -> None:
     made = installation_from({**ENVIRONMENT, "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret"})
     assert made.credentials.aws_access_key_id is None
