@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow.parquet
 
@@ -116,7 +117,9 @@ def _content(case: Case, key: str, plain: Plain) -> str:
         rows = _rows_of(case.read(key))
         return rows if _is_about_items(key) else plain(MOMENT_OF_ROW.sub("<moment>", rows))
     text = case.read(key).decode()
-    return text if key.endswith(".csv") else plain(PICTURE.sub("<picture>", text))
+    if key.endswith(".html"):
+        text = PICTURE.sub("<picture>", unquote(text))  # links name runs behind a %2F
+    return text if key.endswith(".csv") else plain(text)
 
 
 def _is_about_items(key: str) -> bool:
