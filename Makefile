@@ -5,20 +5,20 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CLIENTS := .venv-clients
-CODE   := flows tasks blocks pipeline bridge forecastd local bench tests
+CODE   := flows tasks blocks pipeline bridge dashboard forecastd local bench tests
 
 DATA   ?=
 PARAMS ?=
 KEEP   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv neural up down status logs rollback demo test test-stack test-chaos test-clients sweep weather soak lint check format bench clean
+.PHONY: help venv neural up dashboard down status logs rollback demo test test-stack test-chaos test-clients sweep weather soak lint check format bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 	@echo
 	@echo '  make demo DATA=my.csv [PARAMS=my-params.json]   your own data;  KEEP=no stops the stack at the end'
-	@echo '  Ports: FORECAST_AWS_PORT (8500), FORECASTD_PORT (8600), FORECAST_PREFECT_PORT (4200)'
+	@echo '  Ports: FORECAST_AWS_PORT (8500), FORECASTD_PORT (8600), FORECAST_PREFECT_PORT (4200), FORECAST_DASHBOARD_PORT (8700)'
 
 venv: $(STAMP)  ## create .venv with everything pinned
 
@@ -36,6 +36,9 @@ neural: venv  ## add what Deep_AR_Plus and CNN-QR need (torch; some 800 MB)
 
 up: venv  ## start the local stack, or do nothing if it runs
 	@$(BIN)/python -m local up
+
+dashboard: venv  ## open the dashboard, with the stack behind it
+	@$(BIN)/python -m local dashboard
 
 down:  ## stop it; objects, models and runs stay in .local/
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; fi

@@ -106,12 +106,16 @@ class Soaked:
     """A stack in this process's care, with every call to its forecasting service counted."""
 
     def __init__(self, folder: Path) -> None:
-        aws, prefect, forecastd = free_ports(3)
+        aws, prefect, forecastd, page = free_ports(4)
         self.proxy = FaultProxy(f"http://127.0.0.1:{forecastd}")
         behind = self.proxy.port
-        self.settings = Settings(folder, aws, behind, prefect)
+        self.settings = Settings(folder, aws, behind, prefect, page)
         self.stack = Stack(self.settings)
-        parts = [_moved(part, self.settings, forecastd) for part in parts_of(self.settings)]
+        parts = [
+            _moved(part, self.settings, forecastd)
+            for part in parts_of(self.settings)
+            if part.name != "dashboard"
+        ]
         self.supervisor = Supervisor(self.settings, parts)
         self._watching = threading.Thread(target=self.supervisor.run)
 

@@ -30,6 +30,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from local.settings import PORTS
 from pipeline import charttable, publish, tables
 from pipeline.form import PARQUET, FileForm, InputForm
 from pipeline.params import Params, load
@@ -69,12 +70,11 @@ def params() -> Params:
 @contextmanager
 def stand_in(folder: Path) -> Iterator[int]:
     """The local AWS on a free port."""
-    ports = [_free_port() for _ in range(3)]
-    names = ("FORECAST_AWS_PORT", "FORECASTD_PORT", "FORECAST_PREFECT_PORT")
+    ports = [_free_port() for _ in PORTS]
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "FORECAST_LOCAL_DIR": str(folder),
-        **{name: str(port) for name, port in zip(names, ports, strict=True)},
+        **{name: str(port) for name, port in zip(PORTS, ports, strict=True)},
     }
     process = subprocess.Popen([sys.executable, "-m", "local.aws"], cwd=ROOT, env=environment)
     try:

@@ -1,10 +1,11 @@
-"""`python -m local up|down|status|logs|wipe|demo`: the whole product on this machine."""
+"""`python -m local up|dashboard|down|status|logs|wipe|demo`: the whole product on this machine."""
 
 import argparse
 import os
 import shutil
 import subprocess
 import sys
+import webbrowser
 
 from local import stack
 from local.settings import Settings, SettingsError
@@ -15,9 +16,17 @@ def _up(settings: Settings, arguments: argparse.Namespace) -> int:
     started = stack.up(settings, _say)
     print("The stack is up." if started else "The stack runs already.")
     print(f"  Prefect UI       {settings.prefect_url}")
+    print(f"  dashboard        {settings.dashboard_url}")
     print(f"  AWS endpoint     {settings.aws_url}")
     print(f"  use it           source {settings.folder / 'env'}")
     print("  stop it          make down")
+    return 0
+
+
+def _dashboard(settings: Settings, arguments: argparse.Namespace) -> int:
+    stack.up(settings, _say)
+    print(f"The dashboard is at {settings.dashboard_url}")
+    webbrowser.open(settings.dashboard_url)  # does nothing where there is no browser
     return 0
 
 
@@ -71,9 +80,10 @@ def _yes(text: str) -> bool:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="python -m local", description="The whole product on this machine.")
-    commands = made.add_subparsers(required=True, metavar="up|down|status|logs|wipe|demo")
+    commands = made.add_subparsers(required=True, metavar="up|dashboard|down|status|logs|wipe|demo")
     for name, function, text in (
         ("up", _up, "start the stack, or do nothing if it runs"),
+        ("dashboard", _dashboard, "start the stack if need be, and open the dashboard"),
         ("down", _down, "stop it; the state stays"),
         ("status", _status, "which parts are well; exit status 0 if all are"),
         ("wipe", _wipe, "stop it and remove all state"),

@@ -344,6 +344,7 @@ def _next(settings: Settings, upload: Upload, screen: Screen) -> None:
     env = settings.folder / "env"
     shown = env.relative_to(ROOT) if env.is_relative_to(ROOT) else env
     screen.title("What next")
+    screen.say(f"  the dashboard     {settings.dashboard_url}")
     screen.say("  your own data     make demo DATA=my.csv")
     screen.say(f"  more of the same  source {shown}; aws s3 cp more.csv s3://{BUCKET}/{upload.folder}train/")
     screen.say("  which parts run   make status")

@@ -1,6 +1,6 @@
 """The parts of the stack: what each runs, what it needs, and how one sees that it is well.
 
-aws ───────▶ aws-setup ─┐
+aws ───────▶ aws-setup ─┬─▶ dashboard
 forecastd               ├─▶ bridge
 prefect ─┬─▶ worker     │
          └─▶ prefect-setup
@@ -91,6 +91,13 @@ def parts_of(settings: Settings) -> list[Part]:
             environment={"PREFECT_WORKER_QUERY_SECONDS": "1"},
         ),
         Part("bridge", (python, "-m", "bridge"), needs=("prefect", "aws-setup")),
+        Part(
+            "dashboard",
+            (python, "-m", "dashboard"),
+            probe=_answers(f"{settings.dashboard_url}/_stcore/health"),
+            needs=("aws-setup",),
+            address=settings.dashboard_url,
+        ),
     ]
 
 

@@ -24,7 +24,12 @@ ACCOUNT = "000000000000"
 REGION = "us-east-1"
 
 # The variable that carries each port, and its default.
-PORTS = {"FORECAST_AWS_PORT": 8500, "FORECASTD_PORT": 8600, "FORECAST_PREFECT_PORT": 4200}
+PORTS = {
+    "FORECAST_AWS_PORT": 8500,
+    "FORECASTD_PORT": 8600,
+    "FORECAST_PREFECT_PORT": 4200,
+    "FORECAST_DASHBOARD_PORT": 8700,
+}
 
 # Variables of somebody's real account or Prefect Cloud workspace that must not reach the local stack.
 FOREIGN = (
@@ -60,12 +65,13 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """One local stack: its state folder and its three ports on 127.0.0.1."""
+    """One local stack: its state folder and its ports on 127.0.0.1."""
 
     folder: Path
     aws_port: int = PORTS["FORECAST_AWS_PORT"]
     forecastd_port: int = PORTS["FORECASTD_PORT"]
     prefect_port: int = PORTS["FORECAST_PREFECT_PORT"]
+    dashboard_port: int = PORTS["FORECAST_DASHBOARD_PORT"]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -88,6 +94,15 @@ class Settings:
     @property
     def prefect_url(self) -> str:
         return f"http://127.0.0.1:{self.prefect_port}"
+
+    @property
+    def dashboard_url(self) -> str:
+        return f"http://127.0.0.1:{self.dashboard_port}"
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """In the order of `PORTS`."""
+        return self.aws_port, self.forecastd_port, self.prefect_port, self.dashboard_port
 
     @property
     def logs(self) -> Path:
@@ -127,9 +142,7 @@ class Settings:
             "FORECAST_WORKGROUP": WORKGROUP,
             "FORECAST_NAMESPACE": NAMESPACE,
             "FORECAST_LOCAL_DIR": str(self.folder),
-            "FORECAST_AWS_PORT": str(self.aws_port),
-            "FORECASTD_PORT": str(self.forecastd_port),
-            "FORECAST_PREFECT_PORT": str(self.prefect_port),
+            **{name: str(port) for name, port in zip(PORTS, self.ports, strict=True)},
         }
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:

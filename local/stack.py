@@ -128,8 +128,7 @@ def require_free_ports(settings: Settings) -> None:
     Raises:
         SettingsError: another program has one; the text names the variable to set.
     """
-    ports = (settings.aws_port, settings.forecastd_port, settings.prefect_port)
-    for variable, port in zip(PORTS, ports, strict=True):
+    for variable, port in zip(PORTS, settings.ports, strict=True):
         with socket.socket() as attempt:
             attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

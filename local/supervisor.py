@@ -151,7 +151,7 @@ class Supervisor:
             "state": self.state,
             "failure": self.failure,
             "supervisor": asdict(Process.of(os.getpid()) or Process(os.getpid(), "")),
-            "ports": [self.settings.aws_port, self.settings.forecastd_port, self.settings.prefect_port],
+            "ports": list(self.settings.ports),
             "parts": {watch.part.name: self._part_status(watch) for watch in self.watches},
         }
 

@@ -123,7 +123,7 @@ class World:
 
     def __init__(self, folder: Path, bare: bool = False) -> None:
         self.bare = bare
-        self.settings = Settings(folder / "world", *free_ports(3))
+        self.settings = Settings(folder / "world", *free_ports(4))
         self.logs = folder / "runs"
         self.logs.mkdir(parents=True)
         self.supervisor = Supervisor(self.settings, self._parts())

@@ -39,6 +39,7 @@ class GatewayProcess:
             "FORECAST_AWS_PORT": str(self.port),
             "FORECASTD_PORT": str(self.forecastd_port),
             "FORECAST_PREFECT_PORT": str(free_port()),
+            "FORECAST_DASHBOARD_PORT": str(free_port()),
         }
         command = [sys.executable, "-m", "local.aws"]
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)

@@ -10,8 +10,9 @@ from local.settings import FOREIGN, Settings, SettingsError, require_loopback
 
 def test_ports_and_folder_come_from_the_environment(tmp_path: Path) -> None:
     given = {"FORECAST_AWS_PORT": "1111", "FORECASTD_PORT": "2222", "FORECAST_PREFECT_PORT": "3333"}
+    given["FORECAST_DASHBOARD_PORT"] = "4444"
     settings = Settings.from_environment({**given, "FORECAST_LOCAL_DIR": str(tmp_path)})
-    assert settings == Settings(tmp_path, 1111, 2222, 3333)
+    assert settings == Settings(tmp_path, 1111, 2222, 3333, 4444)
 
 
 @pytest.mark.parametrize("text", ["eighty", "0", "70000", "-1"])

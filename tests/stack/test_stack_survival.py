@@ -123,7 +123,7 @@ def test_up_on_a_running_stack_does_nothing(stack: Stack) -> None:
 
 def test_a_second_stack_on_the_same_ports_is_refused_with_the_variable(stack: Stack, tmp_path: Path) -> None:
     settings = stack.settings
-    other = Settings(tmp_path, settings.aws_port, settings.forecastd_port, settings.prefect_port)
+    other = Settings(tmp_path, *settings.ports)
     refused = run_local(other, "up")
     assert refused.returncode == 1
     assert f"Port {settings.aws_port} is taken" in refused.stderr
@@ -132,7 +132,7 @@ def test_a_second_stack_on_the_same_ports_is_refused_with_the_variable(stack: St
 
 
 def test_everything_killed_and_started_again_has_lost_nothing(tmp_path: Path) -> None:
-    settings = Settings(tmp_path / "local", *free_ports(3))
+    settings = Settings(tmp_path / "local", *free_ports(4))
     own = Stack(settings)
     try:
         assert run_local(settings, "up").returncode == 0
