@@ -31,7 +31,7 @@ REMEDIES = {
     "InvalidParameterValueException": "Check that the principal is a user or group of this account's "
     "QuickSight, with the role of an author.",
     "AccessDeniedException": "Allow the action to the identity that runs the flow, as the stack of "
-    "infra/forecast.yaml does with QuickSight=yes.",
+    "infra/forecast.yaml does when it is given a QuickSightPrincipal.",
 }
 FAILED = (
     "In QuickSight, under Manage QuickSight, Security & permissions, allow Athena and the buckets of the "

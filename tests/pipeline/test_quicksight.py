@@ -1,5 +1,7 @@
 import datetime as dt
 import json
+import re
+from pathlib import Path
 
 import boto3
 import pytest
@@ -173,6 +175,16 @@ def test_the_principal_owns_everything(quicksight, register, bring):
     quicksight.forget_calls()
     bring(principal=other)
     assert quicksight.changes == []
+
+
+def test_the_stack_permits_what_is_done_and_no_more(quicksight, register, bring):
+    register()
+    bring()
+    quicksight.one("Analysis")["versions"][-1]["Status"] = "DELETED"
+    bring(again=True, principal=PRINCIPAL.replace("ann", "bob"))
+    template = Path(__file__).resolve().parents[2] / "infra" / "forecast.yaml"
+    permitted = set(re.findall(r"- quicksight:(\w+)", template.read_text()))
+    assert permitted == {*quicksight.calls, "PassDataSource", "PassDataSet"}
 
 
 def test_what_is_still_in_progress_is_waited_for(quicksight, register, bring):
