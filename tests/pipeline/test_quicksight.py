@@ -181,7 +181,8 @@ def test_the_stack_permits_what_is_done_and_no_more(quicksight, register, bring)
     register()
     bring()
     quicksight.one("Analysis")["versions"][-1]["Status"] = "DELETED"
-    bring(again=True, principal=PRINCIPAL.replace("ann", "bob"))
+    for is_again in (True, False):
+        bring(again=is_again, principal=PRINCIPAL.replace("ann", "bob"))
     template = Path(__file__).resolve().parents[2] / "infra" / "forecast.yaml"
     permitted = set(re.findall(r"- quicksight:(\w+)", template.read_text()))
     assert permitted == {*quicksight.calls, "PassDataSource", "PassDataSet"}
