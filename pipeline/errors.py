@@ -203,6 +203,10 @@ _NOT_FOUND = {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "EntityNotFoundEx
 _CHANGED = {"412", "PreconditionFailed"}
 # A ClientError does not say which service it came from; these words in a call's name do.
 _SERVICE_OF_WORD = (
+    ("DataSource", "quicksight"),
+    ("DataSet", "quicksight"),  # the forecasting service has Datasets
+    ("Analysis", "quicksight"),
+    ("Dashboard", "quicksight"),
     ("MetricData", "cloudwatch"),
     ("Publish", "sns"),
     ("Table", "glue"),
@@ -212,10 +216,6 @@ _SERVICE_OF_WORD = (
     ("Object", "s3"),
     ("Multipart", "s3"),
     ("UploadPart", "s3"),
-    ("DataSource", "quicksight"),
-    ("DataSet", "quicksight"),  # the forecasting service has Datasets
-    ("Analysis", "quicksight"),
-    ("Dashboard", "quicksight"),
 )
 # Calls that another action than their own name permits.
 _ACTION_OF_CALL = {

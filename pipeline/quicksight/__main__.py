@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import boto3
 
 from pipeline import params
-from pipeline.errors import PipelineError
+from pipeline.errors import FOREIGN, PipelineError, translate
 from pipeline.quicksight.upkeep import bring_up_to_date
 from pipeline.workload import Workload
 
@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asked.again,
         ):
             print(change)
-    except PipelineError as error:
-        print(error, file=sys.stderr)
+    except (PipelineError, *FOREIGN) as error:
+        print(translate(error, "updating QuickSight"), file=sys.stderr)
         return 1
     return 0
 

@@ -144,18 +144,15 @@ class Upkeep:
         self._call("restore", resource)
         return self._at_rest(resource) or {"Status": DELETED}
 
-    def _described(self, resource: Resource, **version: int) -> dict[str, Any] | None:
+    def _described(self, resource: Resource, **version: Any) -> dict[str, Any] | None:
         """The resource as QuickSight describes it, or None; of a dashboard, what is published by default."""
-        describe = getattr(self._client, f"describe_{resource.kind.call}")
-        own = {"AwsAccountId": self._account.id, resource.kind.id_member: resource.id}
-        with _told(f"asking for QuickSight's {resource}"):
-            try:
-                found: dict[str, Any] = describe(**own, **version)[resource.kind.member]
-            except self._client.exceptions.ResourceNotFoundException:
-                return None
+        try:
+            found: dict[str, Any] = self._call("describe", resource, **version)[resource.kind.member]
+        except Missing:
+            return None
         return found
 
-    def _at_rest(self, resource: Resource, **version: int) -> dict[str, Any] | None:
+    def _at_rest(self, resource: Resource, **version: Any) -> dict[str, Any] | None:
         """The same, when nothing is in progress any more."""
 
         def asked() -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import ledgertables, runtables, tables
 from pipeline.domains import DOMAINS
-from pipeline.errors import BadInput, Denied, Missing, Rejected, ResourceFailed, WaitedInVain
+from pipeline.errors import BadInput, Denied, Missing, NotYet, Rejected, ResourceFailed, WaitedInVain
 from pipeline.form import FileForm, InputForm
 from pipeline.publish import Manifest
 from pipeline.quicksight import __main__ as command
@@ -224,7 +224,7 @@ def test_a_dashboard_that_cannot_be_updated_stays_as_readers_know_it(
     bring()
     monkeypatch.setitem(shown.GRANULARITY, "H", "DAY")
     quicksight.refusals["UpdateDashboardPublishedVersion"] = Refused("ConflictException", "Busy.", 409)
-    with pytest.raises(Exception, match="still in use"):
+    with pytest.raises(NotYet, match="still in use"):
         bring()
     assert quicksight.one("Dashboard")["published"] == 1
     del quicksight.refusals["UpdateDashboardPublishedVersion"]
@@ -250,10 +250,13 @@ def test_a_refusal_is_a_sentence_with_a_remedy(quicksight, register, bring, oper
     assert "QuickSight's" in told.value.what
 
 
-def test_a_refusal_names_the_permission_that_is_lacking(quicksight, register, bring):
+@pytest.mark.parametrize("operation", ["CreateDataSet", "UpdateDashboardPublishedVersion"])
+def test_a_refusal_names_the_permission_that_is_lacking(quicksight, register, bring, operation):
     register()
-    quicksight.refusals["CreateDataSet"] = Refused("AccessDeniedException", "Denied.", 403)
-    with pytest.raises(Denied, match="Permission quicksight:CreateDataSet is lacking"):
+    bring()
+    quicksight.resources.clear()
+    quicksight.refusals[operation] = Refused("AccessDeniedException", "Denied.", 403)
+    with pytest.raises(Denied, match=f"Permission quicksight:{operation} is lacking"):
         bring()
 
 
@@ -411,6 +414,13 @@ def test_the_command_tells_what_it_did(quicksight, register, workload, put, docu
     assert capsys.readouterr().out.splitlines()[0] == f"created: data source forecast-{workload.slug}"
     assert command.main(asked) == 0
     assert {line.split(":")[0] for line in capsys.readouterr().out.splitlines()} == {"left alone"}
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(command.boto3, "client", boto3.session.Session().client)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    assert command.main(asked) == 1
+    assert "specify a region" in capsys.readouterr().err
+    monkeypatch.undo()
     assert command.main([*asked[:-1], "ann"]) == 1
     assert "ARN of a QuickSight user or group" in capsys.readouterr().err
 
