@@ -402,6 +402,23 @@ def test_a_data_source_is_made_in_another_stand_in_as_well(register, workload, m
     assert tags == [{"Key": upkeep.TAG, "Value": source.digest}]
 
 
+def test_cloudformations_own_schema_finds_nothing_wrong_either(quicksight, definition):
+    lint = pytest.importorskip("cfnlint.api", reason="cfn-lint is not installed").lint
+    definition()
+    resources = {
+        f"One{place}": {
+            "Type": f"AWS::QuickSight::{operation.removeprefix('Create')}",
+            "Properties": request,
+        }
+        for place, (operation, request) in enumerate(quicksight.requests)
+        if operation.startswith("Create")
+    }
+    template = json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources})
+    assert len(resources) == 9
+    assert lint(template, regions=["us-east-1"]) == []
+    assert lint(template.replace('"ASC"', '"UP"'), regions=["us-east-1"]) != []
+
+
 def test_the_command_tells_what_it_did(quicksight, register, workload, put, document, capsys, monkeypatch):
     put("params.json", json.dumps(document).encode())
     register()
