@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,18 +25,23 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """A database, and the work group that says where results go."""
+    """A client of Athena, a database, and the work group that says where results go."""
 
+    athena: Any
     database: str
     work_group: str
 
     @classmethod
     def of_environment(cls) -> "Source":
-        """`FORECAST_DATABASE` and `FORECAST_WORKGROUP`, each `forecast` if it is not set."""
-        return cls(
-            os.environ.get("FORECAST_DATABASE") or "forecast",
-            os.environ.get("FORECAST_WORKGROUP") or "forecast",
-        )
+        """`FORECAST_DATABASE` and `FORECAST_WORKGROUP`, each `forecast` if it is not set.
+
+        Raises:
+            Unanswered: no region or no credentials are set.
+        """
+        database = os.environ.get("FORECAST_DATABASE") or "forecast"
+        group = os.environ.get("FORECAST_WORKGROUP") or "forecast"
+        with _explained():
+            return cls(boto3.client("athena"), database, group)
 
     def rows(self, sql: str) -> pd.DataFrame:
         """The whole answer to a statement: numbers and times as such, the rest as text, NULL as missing.
@@ -43,22 +49,17 @@ class Source:
         Raises:
             Unanswered: Athena is away, refuses, fails or takes too long.
         """
-        try:
-            return self._rows(boto3.client("athena"), sql)
-        except (ClientError, BotoCoreError) as error:
-            raise Unanswered(
-                f"Athena does not answer: {error}. Start the local stack with `make up`, or look at the "
-                "credentials, the region and the work group."
-            ) from error
+        with _explained():
+            return self._rows(sql)
 
-    def _rows(self, athena: Any, sql: str) -> pd.DataFrame:
-        query = athena.start_query_execution(
+    def _rows(self, sql: str) -> pd.DataFrame:
+        query = self.athena.start_query_execution(
             QueryString=sql,
             QueryExecutionContext={"Database": self.database},
             WorkGroup=self.work_group,
         )["QueryExecutionId"]
-        kind = _finished(athena, query)
-        pages = list(athena.get_paginator("get_query_results").paginate(QueryExecutionId=query))
+        kind = _finished(self.athena, query)
+        pages = list(self.athena.get_paginator("get_query_results").paginate(QueryExecutionId=query))
         columns = pages[0]["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
         cells = [[cell.get("VarCharValue") for cell in row["Data"]] for row in _lines(pages)]
         if kind == "DML":  # the first row of a SELECT is its header
@@ -67,6 +68,17 @@ class Source:
         for place, column in enumerate(columns):
             frame.isetitem(place, _typed(frame.iloc[:, place], column["Type"]).array)
         return frame
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise Unanswered(
+            f"Athena does not answer: {error}. Start the local stack with `make up`, or look at the "
+            "credentials, the region and the work group."
+        ) from error
 
 
 def _lines(pages: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -10,14 +10,15 @@ st.set_page_config(page_title="Forecasts", page_icon="📈", layout="wide", init
 
 
 def _chosen() -> Workload | None:
-    """The workload of the side bar, which the page's address remembers."""
+    """The workload of the side bar; the page's address remembers it, and the session from view to view."""
     found = workloads()
     if not found:
         return None
     known = {one.slug: one for one in found}
-    asked = st.query_params.get("workload", "")
-    place = list(known).index(asked) if asked in known else 0
-    slug = st.sidebar.selectbox("Workload", list(known), index=place)
+    if st.session_state.get("workload") not in known:
+        asked = st.query_params.get("workload", "")
+        st.session_state["workload"] = asked if asked in known else found[0].slug
+    slug = st.sidebar.selectbox("Workload", list(known), key="workload")
     st.query_params["workload"] = slug
     return known[slug]
 

@@ -24,6 +24,12 @@ class Workload:
         return self.slug + ending in self.tables
 
 
+@st.cache_resource(show_spinner=False)
+def source() -> Source:
+    """The one client of all visitors."""
+    return Source.of_environment()
+
+
 @st.cache_data(ttl=FRESH_S, max_entries=500, show_spinner=False)
 def rows(sql: str) -> pd.DataFrame:
     """The answer to a statement.
@@ -31,7 +37,7 @@ def rows(sql: str) -> pd.DataFrame:
     Raises:
         dashboard.athena.Unanswered: there is none.
     """
-    return Source.of_environment().rows(sql)
+    return source().rows(sql)
 
 
 def columns(table: str) -> tuple[str, ...]:

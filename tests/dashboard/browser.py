@@ -1,6 +1,5 @@
 """A headless Chromium that tests look at pages with, through its DevTools protocol."""
 
-import base64
 import json
 import os
 import shutil
@@ -87,13 +86,16 @@ class Browser:
         """What the page says."""
         return str(self.run("document.body ? document.body.innerText : ''"))
 
-    def waits_for(self, condition: str, what: str, seconds: float = 60.0) -> float:
+    def waits_for(self, condition: str, what: str, seconds: float = 30.0) -> float:
         """Wait until an expression is true; returns how many seconds that took."""
         begun = time.monotonic()
-        until(lambda: self.run(condition), f"{what}; the page says:\n{self.text[:2000]}", seconds)
+        try:
+            until(lambda: self.run(condition), what, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the page says:\n{self.text[:2000]}") from error
         return time.monotonic() - begun
 
-    def shows(self, wanted: str, seconds: float = 60.0) -> float:
+    def shows(self, wanted: str, seconds: float = 30.0) -> float:
         """Wait until the page shows a text; returns how many seconds that took."""
         return self.waits_for(
             f"document.body && document.body.innerText.includes({json.dumps(wanted)})", wanted, seconds
@@ -111,13 +113,6 @@ class Browser:
     def type(self, text: str) -> None:
         """Type a text into what has the focus."""
         self.call("Input.insertText", text=text)
-
-    def picture(self, path: Path) -> None:
-        """A picture of the whole page."""
-        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
-        data = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)["data"]
-        path.write_bytes(base64.b64decode(data))
 
 
 def until(found: Callable[[], Any], what: str, seconds: float) -> Any:

@@ -1,0 +1,160 @@
+"""What each view shows of a workload's tables, and what it says where there is nothing to show."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.athena import Source, Unanswered
+from dashboard.workloads import Workload
+from tests.dashboard.conftest import DRIFT, HORIZON, ITEMS, NEW, REASON, SHOP, SIZES, STEPS, actual, day
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+PAGE = Path(__file__).resolve().parents[2] / "dashboard" / "page.py"
+
+SCRIPT = """
+import streamlit
+from dashboard import views
+from dashboard.workloads import workloads
+streamlit.session_state["shown"] = next(one for one in workloads() if one.slug == {slug!r})
+views.{view}()
+"""
+
+
+def view(name: str, workload: Any = SHOP) -> AppTest:
+    page = AppTest.from_string(SCRIPT.format(slug=workload.slug, view=name), default_timeout=60).run()
+    assert not page.exception
+    return page
+
+
+def values(chart: Any) -> list[dict[str, Any]]:
+    """The rows of all layers of a chart."""
+    import pyarrow as pa
+
+    return [
+        row
+        for data in chart.proto.datasets
+        for row in pa.ipc.open_stream(data.data.data).read_all().to_pylist()
+    ]
+
+
+def test_the_page_lists_workloads_and_begins_with_the_forecast_of_the_first() -> None:
+    page = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not page.exception
+    assert page.sidebar.selectbox[0].options == sorted([SHOP.slug, NEW.slug])
+
+
+def test_the_forecast_of_an_item_follows_its_past() -> None:
+    page = view("forecast")
+    assert [each.value for each in page.title] == ["Forecast"]
+    said = " ".join(each.value for each in page.markdown)
+    for fact in (f"**{len(ITEMS) * len(SIZES)}**", f"**{day(STEPS)}**", f"**{day(STEPS + HORIZON - 1)}**"):
+        assert fact in said
+    choice = page.selectbox[0]
+    assert choice.options[0] == "plum / large", "the largest comes first"
+    assert len(choice.options) == len(ITEMS) * len(SIZES)
+    shown = page.dataframe[0].value
+    past = shown[shown["actual"].notna()]
+    assert list(past["actual"]) == pytest.approx([actual(3, step) for step in range(STEPS)])
+    ahead = shown[shown["actual"].isna()]
+    assert len(ahead) == HORIZON
+    assert list(ahead["p10"]) == pytest.approx([actual(3, STEPS + n) - 2.0 * (n + 1) for n in range(HORIZON)])
+
+
+def test_the_search_finds_parts_of_names_and_of_dimensions() -> None:
+    page = view("forecast")
+    page.text_input[0].set_value("aPPle").run()
+    assert page.selectbox[0].options == ["apple / large", "apple / small"]
+    page.text_input[0].set_value("SMALL").run()
+    assert len(page.selectbox[0].options) == len(ITEMS)
+    page.text_input[0].set_value("nobody's").run()
+    assert [each.value for each in page.info] == ["No item's name contains “nobody's”."]
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_an_item_with_an_awkward_name_is_found_and_shown(item: str) -> None:
+    page = view("forecast")
+    page.text_input[0].set_value(f"{item} small").run()
+    assert page.selectbox[0].options == [f"{item} / small"]
+    assert [each.value for each in page.subheader] == [f"{item} / small"]
+    assert len(page.dataframe[0].value) == STEPS + HORIZON
+
+
+def test_a_workload_that_drifts_says_so_on_every_view_but_one() -> None:
+    for name in ("forecast", "accuracy", "runs"):
+        assert DRIFT in view(name).warning[0].value
+    assert not view("runs", NEW).warning
+
+
+def test_earlier_forecasts_stand_over_what_came() -> None:
+    page = view("looking_back")
+    assert page.multiselect[0].value == ["run_a", "run_b"], "of run_c nothing has come yet"
+    shown = page.dataframe[0].value
+    assert len(shown) == 2 * HORIZON
+    first = shown[shown["run"] == "run_a"].reset_index(drop=True)
+    assert list(first["actual"]) == pytest.approx([actual(3, 28 + n) for n in range(HORIZON)])
+    assert list(first["p50"]) == pytest.approx([actual(3, 28 + n) + 0.25 * (n + 1) for n in range(HORIZON)])
+    page.multiselect[0].set_value(["run_b"]).run()
+    assert set(page.dataframe[0].value["run"]) == {"run_b"}
+    page.multiselect[0].set_value([]).run()
+    assert [each.value for each in page.info] == ["Choose a run."]
+
+
+def test_the_accuracy_of_a_run_is_what_arithmetic_says() -> None:
+    page = view("accuracy")
+    outcome = page.dataframe[0].value.set_index("run")
+    size = sum(actual(number, 28 + n) for number in range(4) for n in range(HORIZON)) * 2
+    off = sum(0.25 * (n + 1) for n in range(HORIZON)) * 8
+    assert outcome.loc["run_a", "wape %"] == pytest.approx(100 * off / size, abs=0.01)
+    coverage = page.dataframe[1].value
+    of_high = coverage[(coverage["type"] == "p90") & (coverage["run"] == "run_a")]
+    assert list(of_high["coverage"]) == [1.0]
+    worst = page.dataframe[3].value
+    assert list(worst["item_id"][:2]) == [ITEMS[0], ITEMS[0]], "the smallest item is off by the largest share"
+    promised = page.dataframe[4].value
+    assert promised.iloc[0][["run", "WAPE", "average wQL"]].to_list() == ["run_c", 0.07, 0.05]
+
+
+def test_runs_tell_how_they_ended_and_why() -> None:
+    page = view("runs")
+    assert list(page.dataframe[0].value["state"]) == ["refused", "published"]
+    assert REASON in [each.value for each in page.text]
+    page.multiselect[0].set_value(["published"]).run()
+    assert DRIFT in [each.value for each in page.text]
+
+
+@pytest.mark.parametrize("name", ["forecast", "looking_back", "accuracy"])
+def test_a_workload_without_a_forecast_says_what_there_is_to_do(name: str) -> None:
+    page = view(name, NEW)
+    assert page.info
+    assert not page.dataframe
+
+
+def test_without_a_workload_the_page_says_how_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORECAST_DATABASE", "default")
+    page = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not page.exception
+    said = [each.value for each in (*page.info, *page.error)]
+    assert len(said) == 1
+
+
+def test_an_athena_that_is_away_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    page = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not page.exception
+    assert "Athena does not answer" in page.error[0].value
+    assert "make up" in page.error[0].value
+
+
+def test_a_query_that_fails_says_why() -> None:
+    with pytest.raises(Unanswered, match="no_such_table"):
+        Source.of_environment().rows("SELECT * FROM no_such_table")
+
+
+def test_a_workload_knows_its_tables() -> None:
+    one = Workload("shop", frozenset({"shop_runs", "shop_items"}))
+    assert one.has("_items")
+    assert not one.has("_chart")
