@@ -101,18 +101,44 @@ def keep(
         The scores of the forecasts that have begun, oldest first. A forecast of other columns or another
         frequency is left out: what came cannot be compared with it.
     """
+    scores: list[Score] = []
+    for manifest, window in _windows(s3, workload, params, history, runs):
+        found = _computed(s3, workload, params, manifest, window)
+        if found is not None:
+            score, objects = found
+            for rel, body in objects.items():
+                if not _holds(s3, workload, rel, body):
+                    put(s3, workload, rel, body)
+            scores.append(score)
+    return scores[::-1]
+
+
+def again(
+    s3: Any, workload: Workload, params: Params, history: Sequence[str]
+) -> Iterator[tuple[Score, dict[str, bytes]]]:
+    """Scores every forecast of the archive anew, whatever is in the ledger; nothing is written.
+
+    Returns:
+        Each score, newest forecast first, with the objects that belong into the ledger: place → bytes.
+    """
+    for manifest, window in _windows(s3, workload, params, history, None):
+        found = _computed(s3, workload, params, manifest, window, is_known=False)
+        if found is not None:
+            yield found
+
+
+def _windows(
+    s3: Any, workload: Workload, params: Params, history: Sequence[str], runs: Iterable[str] | None
+) -> Iterator[tuple[Manifest, "_Window"]]:
+    """The forecasts that can be compared, newest first, each with the part of the history that it needs."""
     wanted = set(runs) if runs is not None else None
     names = [one.run for one in publish.archived(s3, workload) if wanted is None or one.run in wanted]
     described = [m for name in names if (m := _comparable(s3, workload, params, name)) is not None]
-    scores: list[Score] = []
     window: _Window | None = None
     for manifest in sorted(described, key=lambda m: (m.last, m.run), reverse=True):
         if window is None or not window.holds(manifest):
             window = _Window.read(s3, workload, params, history, manifest)
-        score = _keep_one(s3, workload, params, manifest, window)
-        if score is not None:
-            scores.append(score)
-    return scores[::-1]
+        yield manifest, window
 
 
 def kept(s3: Any, workload: Workload) -> list[Score]:
@@ -268,19 +294,21 @@ def _comparable(s3: Any, workload: Workload, params: Params, run: str) -> Manife
     return manifest if same else None
 
 
-def _keep_one(
-    s3: Any, workload: Workload, params: Params, manifest: Manifest, window: _Window
-) -> Score | None:
-    """Writes what is known of one forecast; None if nothing has come yet, or it cannot be read."""
+def _computed(
+    s3: Any, workload: Workload, params: Params, manifest: Manifest, window: _Window, is_known: bool = True
+) -> tuple[Score, dict[str, bytes]] | None:
+    """How one forecast turned out, and the objects that tell of it; no objects if that is known already.
+
+    None if nothing has come yet, or the forecast cannot be read.
+    """
     ahead, before = manifest.horizon, season(params.frequency)
     values = window.values(shifted(manifest.first, params.frequency, -before), before + ahead)
     actual, naive = values[:, before:], _naive(values, before, ahead)
     if not np.isfinite(actual).any():
         return None
     history = _digest(window.history.items, np.hstack([actual, naive]))
-    before_this = storage.read_json(s3, workload, _outcome(manifest.run))
-    if before_this is not None and before_this.get("history") == history:
-        return Score(**before_this)
+    if is_known and (known := scored(s3, workload, manifest.run)) and known.history == history:
+        return known, {}
     sums = _Sums(manifest.types)
     times = steps_ahead(manifest.first, params.frequency, ahead)
     layout = Layout.of(params, times, manifest.types, manifest.has_header, manifest.timestamp_format)
@@ -293,11 +321,10 @@ def _keep_one(
                     writer.write_table(_rows(block, own, theirs, layout))
         except NotWhole:  # other dimensions than today's
             return None
-        _put(s3, workload, f"{FOLDER}{manifest.run}/{SCORES}", file.read_bytes())
+        rows = file.read_bytes()
     score = sums.score(manifest, history)
     body = json.dumps(asdict(score), indent=2, sort_keys=True).encode() + b"\n"
-    _put(s3, workload, _outcome(manifest.run), body)
-    return score
+    return score, {f"{FOLDER}{manifest.run}/{SCORES}": rows, _outcome(manifest.run): body}
 
 
 def _digest(items: pd.Index, values: np.ndarray) -> str:
@@ -371,16 +398,20 @@ def _outcome(run: str) -> str:
     return f"runs/{run}/outcome.json"
 
 
-def _put(s3: Any, workload: Workload, rel: str, body: bytes) -> None:
-    """Writes an object unless it holds these bytes already."""
-    digest = hashlib.sha256(body).hexdigest()
+def put(s3: Any, workload: Workload, rel: str, body: bytes) -> None:
+    """Writes an object of the ledger."""
     place = {"Bucket": workload.bucket, "Key": workload.key(rel)}
     with translated(f"writing {workload.uri(rel)}"):
+        s3.put_object(**place, Body=body, Metadata={DIGEST: hashlib.sha256(body).hexdigest()})
+
+
+def _holds(s3: Any, workload: Workload, rel: str, body: bytes) -> bool:
+    """Whether an object is there and was written with these bytes."""
+    with translated(f"looking for {workload.uri(rel)}"):
         try:
-            there = s3.head_object(**place)["Metadata"].get(DIGEST)
+            there = s3.head_object(Bucket=workload.bucket, Key=workload.key(rel))["Metadata"].get(DIGEST)
         except s3.exceptions.ClientError as error:
             if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
                 raise
-            there = None
-        if there != digest:
-            s3.put_object(**place, Body=body, Metadata={DIGEST: digest})
+            return False
+    return bool(there == hashlib.sha256(body).hexdigest())

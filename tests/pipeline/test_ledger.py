@@ -1,14 +1,17 @@
 """The ledger: published forecasts against what came, checked by hand."""
 
+import copy
 import datetime as dt
 import io
+import json
 
 import pandas as pd
 import pytest
 
-from pipeline import ledger, publish
+from pipeline import ledger, publish, recount
 from pipeline.recent import shifted
 from pipeline.reformat import Reformatted
+from tests.pipeline.conftest import HOURLY
 
 FIRST = dt.datetime(2024, 1, 1)
 
@@ -202,3 +205,167 @@ def test_times_shift_by_months_without_drifting():
 def _written(s3, workload, run):
     place = {"Bucket": workload.bucket, "Key": workload.key(f"ledger/{run}/scores.parquet")}
     return s3.head_object(**place)["LastModified"]
+
+
+# -- computed again by command
+
+
+@pytest.fixture
+def recounted(s3, workload, put, capsys):
+    """The command on the workload, as a person calls it: its status and what it prints."""
+    document = copy.deepcopy(HOURLY)
+    document["Forecast"]["ForecastTypes"] = ["0.1", "0.5", "0.9"]
+    put("params.json", json.dumps(document).encode())
+
+    def run(*arguments):
+        status = recount.main(["--bucket", workload.bucket, "--folder", workload.folder, *arguments])
+        return status, capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def kept(upload, published, keep):
+    """Two forecasts, scored."""
+    upload(48)
+    published("one", 48)
+    published("two", 51)
+    upload(57)
+    return [one.run for one in keep()]
+
+
+def test_the_ledger_computed_again_is_the_same_to_the_byte(kept, recounted, snapshot):
+    before = snapshot()
+    for arguments in (("--check",), ()):
+        status, said = recounted(*arguments)
+        assert status == 0, said.err
+        assert [line.split()[0] for line in said.out.splitlines()] == kept[::-1]
+        assert said.out.count("6 values  same") == 2
+    assert snapshot() == before
+
+
+def test_what_is_wrong_in_the_ledger_is_found_and_put_right(kept, recounted, snapshot, put, s3, workload):
+    before = snapshot()
+    put("ledger/one/scores.parquet", b"somebody has been here")
+    s3.delete_object(Bucket=workload.bucket, Key=workload.key("runs/two/outcome.json"))
+    wrong = snapshot()
+    status, said = recounted("--check")
+    assert status == 1
+    assert [line.split("  ")[-1] for line in said.out.splitlines()] == ["missing", "different"]
+    assert snapshot() == wrong, "it only looks"
+    status, said = recounted()
+    assert status == 0
+    assert "two" in said.out.splitlines()[0]
+    assert said.out.count("put right") == 2
+    assert snapshot() == before
+    assert recounted("--check")[0] == 0
+
+
+def test_a_history_that_is_refused_leaves_the_ledger_alone(kept, recounted, snapshot, put):
+    put("train/b.csv", b"timestamp,target_value,item_id\nnever,many,a\n")
+    before = snapshot()
+    status, said = recounted()
+    assert status == 1
+    assert "The input has 2 problems" in said.err
+    assert snapshot() == before
+
+
+# -- with nothing but numbers on paper
+
+# Two items, three days ahead, three uploads. The first forecast begins on the 8th, the second on the 11th.
+#             1   2   3   4   5   6   7 |  8   9  10 | 11  12  13
+ON_PAPER = {
+    "x": (10, 10, 10, 10, 10, 10, 10, 12, 10, 14, 11, 9, 10),
+    "y": (20, 20, 20, 20, 20, 20, 20, 20, 24, 16, 30, 10, 20),
+}
+# run → item → type → three days
+SAID = {
+    "first": {
+        "x": {"p10": (8, 8, 8), "p90": (12, 12, 12), "mean": (10, 10, 10)},
+        "y": {"p10": (18, 18, 18), "p90": (22, 22, 22), "mean": (20, 20, 20)},
+    },
+    "second": {
+        "x": {"p10": (9, 9, 9), "p90": (13, 13, 13), "mean": (11, 11, 11)},
+        "y": {"p10": (15, 15, 15), "p90": (25, 25, 25), "mean": (20, 20, 20)},
+    },
+}
+
+
+def on_paper(put, days):
+    rows = [f"2024-01-{day + 1:02},{ON_PAPER[item][day]},{item}\n" for item in "xy" for day in range(days)]
+    put("train/a.csv", ("timestamp,target_value,item_id\n" + "".join(rows)).encode())
+
+
+def said(s3, workload, folder, run, begin):
+    rows = [
+        f"2024-01-{begin + n:02},{SAID[run][item][label][n]},{item},{label}\n"
+        for item in "xy"
+        for n in range(3)
+        for label in ("mean", "p10", "p90")
+    ]
+    clean = folder / "said.csv"
+    clean.write_text("timestamp,target_value,item_id,type\n" + "".join(rows))
+    written = Reformatted(
+        rows=18,
+        items=2,
+        horizon=3,
+        types=("mean", "p10", "p90"),
+        columns=("timestamp", "target_value", "item_id", "type"),
+        has_header=True,
+        first=dt.datetime(2024, 1, begin),
+        last=dt.datetime(2024, 1, begin + 2),
+        frequency="D",
+        timestamp_format="yyyy-MM-dd",
+    )
+    publish.archive(s3, workload, run, clean, written, [])
+
+
+def test_three_uploads_on_paper(put, s3, workload, tmp_path, make_params, snapshot):
+    params = make_params(
+        **{
+            "Datasets.0.DataFrequency": "D",
+            "Predictor.ForecastFrequency": "D",
+            "Forecast.ForecastTypes": ["0.1", "0.9", "mean"],
+            "TimestampFormat": "yyyy-MM-dd",
+        }
+    )
+
+    def keep():
+        return ledger.keep(s3, workload, params, [workload.key("train/a.csv")])
+
+    on_paper(put, 7)
+    said(s3, workload, tmp_path, "first", 8)
+    assert keep() == [], "nothing has come yet"
+
+    on_paper(put, 10)
+    said(s3, workload, tmp_path, "second", 11)
+    (first,) = keep()
+    # Came: x 12 10 14, y 20 24 16: 96 in all. The mean said 10 and 20, and so did the week before:
+    # |2| + 0 + |4| + 0 + |4| + |4| = 14 off, and −2 + 0 − 4 + 0 − 4 + 4 = −6 in sum.
+    assert (first.points, first.wape, first.naive_wape, first.bias) == (6, 14 / 96, 14 / 96, -6 / 96)
+    # p10, twice a tenth of what came above it or nine tenths of what came below:
+    # x 12−8, 10−8, 14−8 = 12; y 20−18, 24−18 = 8, and 18−16 = 2 below: 2 × (0.1 × 20 + 0.9 × 2) = 7.6
+    # p90: x 14−12 = 2 above, 0 and 2 below; y 24−22 = 2 above, 2 and 6 below: 2 × (0.9 × 4 + 0.1 × 10) = 9.2
+    assert first.losses == {"p10": pytest.approx(7.6 / 96), "p90": pytest.approx(9.2 / 96)}
+    # At or below p10: y's 16. At or below p90: all but x's 14 and y's 24.
+    assert first.coverage == {"p10": 1 / 6, "p90": 4 / 6}
+
+    on_paper(put, 13)
+    again, second = keep()
+    assert again == first
+    # Came: x 11 9 10, y 30 10 20: 90 in all. The mean said 11 and 20: 0 + 2 + 1 + 10 + 10 + 0 = 23 off,
+    # 0 + 2 + 1 − 10 + 10 + 0 = 3 in sum. A week before there were 10s and 20s: 1 + 1 + 0 + 10 + 10 + 0 = 22.
+    assert (second.points, second.bias) == (6, 3 / 90)
+    assert (second.wape, second.naive_wape) == (pytest.approx(23 / 90), pytest.approx(22 / 90))
+    # p10: x 2 + 0 + 1, y 15 + 5 above, 5 below: 2 × (0.1 × 23 + 0.9 × 5) = 13.6
+    # p90: x 2 + 4 + 3, y 15 + 5 below, 5 above: 2 × (0.1 × 29 + 0.9 × 5) = 14.8
+    assert second.losses == {"p10": pytest.approx(13.6 / 90), "p90": pytest.approx(14.8 / 90)}
+    # At or below p10: x's 9, y's 10. At or below p90: all but y's 30.
+    assert second.coverage == {"p10": 2 / 6, "p90": 5 / 6}
+
+    rows = rows_of(snapshot, "second").query("item_id == 'y' and type == 'mean'")
+    assert rows[["step", "forecast", "actual", "naive"]].to_numpy().tolist() == [
+        [1, 20, 30, 20],
+        [2, 20, 10, 20],
+        [3, 20, 20, 20],
+    ]
