@@ -64,6 +64,22 @@ class Score:
     shift: float | None = None  # of the typical item: mean error, in standard deviations of its intervals
     shifted: float | None = None  # share of the items that lie FAR off
 
+    def words(self) -> str:
+        """For people: how good the forecast was, beside a naive one, and what its outer quantiles held."""
+        if self.wape is None:
+            return f"Of run {self.run}'s forecast, {self.points} values have come; they are all zero."
+        told = f"Run {self.run}'s forecast was off by {self.wape:.1%} of the total"
+        if self.naive_wape is not None:
+            better = "better" if self.wape < self.naive_wape else "worse"
+            told += f"; a seasonal naive forecast of the same time by {self.naive_wape:.1%}: it was {better}"
+        labels = sorted(self.coverage, key=lambda label: quantile(label) or 0.0)
+        if len(labels) > 1:
+            low, high = labels[0], labels[-1]
+            held = self.coverage[high] - self.coverage[low]
+            wanted = (quantile(high) or 0.0) - (quantile(low) or 0.0)
+            told += f". Between its {low} and {high} lay {held:.0%} of what came, of {wanted:.0%} that should"
+        return f"{told}."
+
     def row(self) -> dict[str, Any]:
         """For people: one row of a table."""
         numbers = {"WAPE": self.wape, "seasonal naive WAPE": self.naive_wape, "bias": self.bias}

@@ -40,6 +40,7 @@ def success(
     run_link: str | None = None,
     warnings: Iterable[str] = (),
     checked: str | None = None,
+    outcome: str | None = None,
 ) -> Message:
     """Tells that a forecast was published: what, how good, where, and what was kept.
 
@@ -48,6 +49,7 @@ def success(
         deleted: whether the run's forecast, predictor and imports are deleted after this notice.
         warnings: sentences about what the forecast leaves out.
         checked: what the gate found, in a line.
+        outcome: how the last forecast turned out, in a line.
     """
     lines = [
         f"The forecast of {workload.label} is published.",
@@ -59,6 +61,7 @@ def success(
         accuracy.words() if accuracy else "The accuracy was not measured.",
         *_metric_lines(accuracy),
         *([f"Gate: {checked}."] if checked else []),
+        *([f"Last time: {outcome}"] if outcome else []),
         "",
         *_places(workload, manifest, tables),
         "",

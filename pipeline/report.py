@@ -174,14 +174,7 @@ def _outcome(facts: Facts) -> Section:
     score = facts.outcome
     if score is None:
         return Section(title)
-    lines = []
-    if score.wape is not None and score.naive_wape is not None:
-        better = "better" if score.wape < score.naive_wape else "worse"
-        lines = [
-            f"Run {score.run}'s forecast was off by {score.wape:.1%} of the total; a seasonal naive forecast "
-            f"of the same time by {score.naive_wape:.1%}: it was {better}."
-        ]
-    return _table(title, [score.row()], lines)
+    return _table(title, [score.row()], [score.words()])
 
 
 def _drift(facts: Facts) -> Section:

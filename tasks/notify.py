@@ -7,7 +7,7 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
 from blocks.installation import Installation
-from pipeline import drift, messages, record
+from pipeline import drift, ledger, messages, record
 from pipeline import verdict as verdicts
 from pipeline.accuracy import Accuracy
 from pipeline.errors import BadForecast, BadInput, PipelineError
@@ -28,6 +28,7 @@ def notify(job: Job, published: Published, accuracy: Accuracy | None, warnings: 
     verdict = verdicts.read(job.s3, job.workload, job.run)
     known = reached(job)
     found = drift.kept(job.s3, job.workload, job.run)
+    score = ledger.scored(job.s3, job.workload, found.newest) if found and found.newest else None
     message = messages.success(
         job.workload,
         published.manifest,
@@ -37,6 +38,7 @@ def notify(job: Job, published: Published, accuracy: Accuracy | None, warnings: 
         deleted=job.params.perform_delete,
         run_link=flow_run.get_flow_run_ui_url(),
         checked=verdict.words() if verdict else None,
+        outcome=score.words() if score else None,
         warnings=[*([f"Drift. {found.words()}"] if found and found.is_drifting else []), *warnings],
     )
     send(job.place, message)

@@ -225,7 +225,9 @@ def test_a_level_shift_is_told_and_trained_on(site: Site) -> None:
     assert found["is_drifting"]
     assert found["figures"]["shifted_items"] == 1.0
     assert "it was asked for: the workload drifts. The forecast of run" in state.message
-    assert f"Note: Drift. {found['reasons'][0]}" in told(site)
+    mail = told(site)
+    assert f"Note: Drift. {found['reasons'][0]}" in mail
+    assert f"Last time: Run {found['newest']}'s forecast was off by" in mail
 
 
 def times(line: str, factor: float) -> str:

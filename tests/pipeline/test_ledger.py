@@ -349,6 +349,10 @@ def test_three_uploads_on_paper(put, s3, workload, tmp_path, make_params, snapsh
     assert first.losses == {"p10": pytest.approx(7.6 / 96), "p90": pytest.approx(9.2 / 96)}
     # At or below p10: y's 16. At or below p90: all but x's 14 and y's 24.
     assert first.coverage == {"p10": 1 / 6, "p90": 4 / 6}
+    assert first.words() == (
+        "Run first's forecast was off by 14.6% of the total; a seasonal naive forecast of the same time by "
+        "14.6%: it was worse. Between its p10 and p90 lay 50% of what came, of 80% that should."
+    )
 
     on_paper(put, 13)
     again, second = keep()

@@ -44,7 +44,13 @@ RECORD = Record("0123456789ab", form=FORM.to_dict())
 
 def test_success_tells_what_how_good_where_and_what_was_kept(workload):
     told = messages.success(
-        workload, MANIFEST, RECORD, ACCURACY, ["forecast.demand_shop_train"], run_link="http://x/1"
+        workload,
+        MANIFEST,
+        RECORD,
+        ACCURACY,
+        ["forecast.demand_shop_train"],
+        run_link="http://x/1",
+        outcome="It was so.",
     )
     assert told.subject == "Forecast of demand/shop published: 2 items"
     for part in (
@@ -54,6 +60,7 @@ def test_success_tells_what_how_good_where_and_what_was_kept(workload):
         "Learned from: 500 rows in 1 file",
         "ETS were off by 12.3% of the total",
         "RMSE: 4.5",
+        "Last time: It was so.",
         "Forecast: s3://demand/shop/forecast/0123456789ab/forecast.csv",
         "Tables: forecast.demand_shop_train",
         "History: s3://demand/shop/history/clean/0123456789ab/",
