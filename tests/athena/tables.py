@@ -1,6 +1,7 @@
 """A small catalogue with awkward content, and the same rows as pandas frames."""
 
 import io
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +9,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from pipeline import catalogue
+from pipeline import catalogue, ledgertables, runtables
 from pipeline.charttable import chart_columns, item_columns
-from pipeline.runtables import RUN_COLUMNS
+from pipeline.params import Params, load
+from pipeline.runtables import ACCURACY_COLUMNS, RUN_COLUMNS
 from pipeline.tables import parquet_table
+from pipeline.workload import Workload
 
 CHART, ITEMS = chart_columns(["item_id"]), item_columns(["item_id"])
+LEDGER = {"item_id": pa.string(), "timestamp": pa.string(), "step": pa.int32(), "type": pa.string()} | (
+    dict.fromkeys(("quantile", "forecast", "actual", "naive"), pa.float64())
+)
 BUCKET, RESULTS, DATABASE = "sql-data", "sql-results", "forecast"
+OWN = Workload(BUCKET)  # whose ledger it is
 AWKWARD = ["plain", "comma, inside", 'a "quoted" word', "it's", "naïve ☃", "back\\slash", "50% off"]
 OPEN_CSV = {
     "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
@@ -43,6 +50,8 @@ class Frames:
     chart: pd.DataFrame  # Parquet: item_id, time, type, value
     items: pd.DataFrame  # Parquet: item_id, observations, first, last, recent_mean, forecast_mean, method
     runs: pd.DataFrame  # Parquet: the columns of the product's own
+    ledger: pd.DataFrame  # Parquet: item_id, timestamp, step, type, quantile, forecast, actual, naive; run
+    accuracy: pd.DataFrame  # Parquet: the columns of the product's own; run
 
 
 def frames() -> Frames:
@@ -78,7 +87,42 @@ def frames() -> Frames:
     chart = pd.concat([train.assign(type="actual"), forecast], ignore_index=True)
     chart = chart.assign(time=pd.to_datetime(chart["timestamp"])).rename(columns={"target_value": "value"})
     chart = chart.sort_values(["item_id", "time", "type"], ignore_index=True)
-    return Frames(train, forecast, history, sales, chart[list(CHART)], _items(train, forecast), _runs())
+    own = chart[list(CHART)], _items(train, forecast), _runs(), _ledger(history), _accuracy()
+    return Frames(train, forecast, history, sales, *own)
+
+
+def _ledger(history: pd.DataFrame) -> pd.DataFrame:
+    """Of both runs, what has come of the first four steps; of one item nothing has come."""
+    days = sorted(history["timestamp"].unique())
+    step = history["timestamp"].map({day: number for number, day in enumerate(days, 1)})
+    place = history["item_id"].map({item: number for number, item in enumerate(AWKWARD)})
+    share = history["type"].map({"p10": 0.1, "p50": 0.5, "p90": 0.9})
+    rows = history.rename(columns={"target_value": "forecast"}).assign(
+        step=step.astype("int32"),
+        quantile=share,
+        actual=(11.0 + 3 * place + (step * 5 % 4) / 2).astype(float),
+        naive=(10.5 + 3 * place).where(step < 4),
+    )
+    known = rows[(step < 5) & (place < 6)]
+    return known[[*LEDGER, "run"]].reset_index(drop=True)
+
+
+def _accuracy() -> pd.DataFrame:
+    moment = pd.Timestamp("2026-02-10 06:00:00")
+    rows = [
+        {
+            **dict.fromkeys(ACCURACY_COLUMNS),
+            "published": moment + pd.Timedelta(days=place),
+            "algorithm": "AutoPredictor",
+            "type": kind,
+            "wql": 0.05 + place / 100,
+            "wape": 0.07 + place / 100,
+            "run": run,
+        }
+        for place, run in enumerate(("run_a", "run_b"))
+        for kind in ("average", "p50")
+    ]
+    return pd.DataFrame(rows).astype(dict.fromkeys(("rmse", "mase", "mape"), float))
 
 
 def _items(train: pd.DataFrame, forecast: pd.DataFrame) -> pd.DataFrame:
@@ -131,6 +175,7 @@ def register(s3: Any, glue: Any, given: Frames) -> None:
     _put_parquet(s3, "items/r/items.parquet", given.items, ITEMS)
     for place in range(len(given.runs)):
         _put_parquet(s3, f"runs/flow-{place}.parquet", given.runs[place : place + 1], RUN_COLUMNS)
+    _register_ledger(s3, glue, given)
     for name, prefix, columns in (
         ("shop_chart", "chart/r/", CHART),
         ("shop_items", "items/r/", ITEMS),
@@ -152,6 +197,34 @@ def register(s3: Any, glue: Any, given: Frames) -> None:
     _table(glue, "shop_history", "history/", future, OPEN_CSV, header=True, partitions=["run_a", "run_b"])
     _table(glue, "shop_sales", "sales/", {**sold, "at": "timestamp"}, PARQUET)
     _table(glue, "shop_empty", "nothing/", train, OPEN_CSV, header=True)
+
+
+def _register_ledger(s3: Any, glue: Any, given: Frames) -> None:
+    """The ledger with its views, and the promises of the backtests, as the product registers them."""
+    for run, rows in given.ledger.groupby("run"):
+        _put_parquet(s3, f"ledger/{run}/scores.parquet", rows, LEDGER)
+    for run, rows in given.accuracy.groupby("run"):
+        _put_parquet(s3, f"history/accuracy/{run}/accuracy.parquet", rows, ACCURACY_COLUMNS)
+    runs = sorted(given.ledger["run"].unique())
+    ledgertables.register(glue, DATABASE, OWN, _params(), runs)
+    runtables.register(glue, DATABASE, OWN)
+    for run in runs:
+        table = glue.get_table(DatabaseName=DATABASE, Name=f"{OWN.slug}_accuracy")["Table"]
+        catalogue.put_partition(glue, DATABASE, table, run)
+
+
+def _params() -> Params:
+    columns = {"timestamp": "timestamp", "target_value": "float", "item_id": "string"}
+    schema = [{"AttributeName": name, "AttributeType": kind} for name, kind in columns.items()]
+    target = {"DatasetName": "shop", "Domain": "CUSTOM", "DatasetType": "TARGET_TIME_SERIES"}
+    document = {
+        "DatasetGroup": {"DatasetGroupName": "shop", "Domain": "CUSTOM"},
+        "Datasets": [{**target, "DataFrequency": "D", "Schema": {"Attributes": schema}}],
+        "Predictor": {"PredictorName": "shop", "ForecastHorizon": 5, "ForecastFrequency": "D"},
+        "Forecast": {"ForecastName": "shop", "ForecastTypes": ["0.1", "0.5", "0.9"]},
+        "TimestampFormat": "yyyy-MM-dd",
+    }
+    return load(json.dumps(document).encode())
 
 
 def _put_parquet(s3: Any, key: str, rows: pd.DataFrame, columns: dict[str, pa.DataType]) -> None:

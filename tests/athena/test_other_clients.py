@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.athena.other_clients import encoded
+from tests.athena.page_statements import PAGE_STATEMENTS
 from tests.athena.statements import STATEMENTS
 from tests.athena.tables import DATABASE, RESULTS, Frames
 from tests.athena.test_sql import assert_same
@@ -17,6 +18,8 @@ from tests.local.conftest import GatewayProcess
 
 PYTHON = os.environ.get("FORECAST_SQL_CLIENTS", "")
 SCRIPT = Path(__file__).parent / "other_clients.py"
+
+EVERY = [*STATEMENTS, *PAGE_STATEMENTS]
 
 pytestmark = pytest.mark.skipif(
     not PYTHON,
@@ -26,8 +29,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("client", ["awswrangler", "awscli"])
 def test_another_client_gives_the_same_rows(client: str, stand_in: GatewayProcess, given: Frames) -> None:
-    answers = _ask(client, [each.sql for each in STATEMENTS], stand_in)
-    for statement, rows in zip(STATEMENTS, answers, strict=True):
+    answers = _ask(client, [each.sql for each in EVERY], stand_in)
+    for statement, rows in zip(EVERY, answers, strict=True):
         expected = [tuple(map(encoded, row)) for row in statement.expected(given)]
         assert_same([tuple(row) for row in rows], expected, statement.is_sorted)
 

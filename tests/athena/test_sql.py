@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.athena.page_statements import PAGE_STATEMENTS
 from tests.athena.queries import Failed, ask
 from tests.athena.statements import STATEMENTS, Statement
 from tests.athena.tables import DATABASE, RESULTS, Frames
 from tests.local.conftest import GatewayProcess
+
+EVERY = [*STATEMENTS, *PAGE_STATEMENTS]
 
 
 def assert_same(found: list[tuple[Any, ...]], expected: list[tuple[Any, ...]], is_sorted: bool) -> None:
@@ -32,14 +35,14 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other and isinstance(one, dt.datetime) == isinstance(other, dt.datetime))
 
 
-@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda each: each.name)
+@pytest.mark.parametrize("statement", EVERY, ids=lambda each: each.name)
 def test_a_statement_gives_the_rows_of_the_same_computation_in_pandas(
     statement: Statement, athena: Any, given: Frames
 ) -> None:
     assert_same(ask(athena, statement.sql).rows, statement.expected(given), statement.is_sorted)
 
 
-@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda each: each.name)
+@pytest.mark.parametrize("statement", EVERY, ids=lambda each: each.name)
 def test_pyathena_gives_the_same_rows(statement: Statement, stand_in: GatewayProcess, given: Frames) -> None:
     from pyathena import connect
 
