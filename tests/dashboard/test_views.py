@@ -29,17 +29,6 @@ def view(name: str, workload: Any = SHOP) -> AppTest:
     return page
 
 
-def values(chart: Any) -> list[dict[str, Any]]:
-    """The rows of all layers of a chart."""
-    import pyarrow as pa
-
-    return [
-        row
-        for data in chart.proto.datasets
-        for row in pa.ipc.open_stream(data.data.data).read_all().to_pylist()
-    ]
-
-
 def test_the_page_lists_workloads_and_begins_with_the_forecast_of_the_first() -> None:
     page = AppTest.from_file(PAGE, default_timeout=60).run()
     assert not page.exception
