@@ -94,7 +94,8 @@ def fill(stand_in: GatewayProcess, folder: Path) -> None:
         s3.create_bucket(Bucket=bucket)
     place = {"OutputLocation": "s3://page-results/"}
     athena.create_work_group(Name="forecast", Configuration={"ResultConfiguration": place})
-    catalogue.ensure_database(glue, DATABASE)
+    for database in (DATABASE, "unused"):
+        catalogue.ensure_database(glue, database)
     given = params()
     quoted = {name: '"' + name.replace('"', '""') + '"' for name in ITEMS}
     lines = [

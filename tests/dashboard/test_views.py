@@ -122,11 +122,18 @@ def test_a_workload_without_a_forecast_says_what_there_is_to_do(name: str) -> No
 
 
 def test_without_a_workload_the_page_says_how_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORECAST_DATABASE", "default")
+    monkeypatch.setenv("FORECAST_DATABASE", "unused")
     page = AppTest.from_file(PAGE, default_timeout=60).run()
     assert not page.exception
-    said = [each.value for each in (*page.info, *page.error)]
-    assert len(said) == 1
+    assert not page.error
+    assert "There is no workload yet. Upload a CSV file" in page.info[0].value
+
+
+def test_a_database_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORECAST_DATABASE", "mistyped")
+    page = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not page.exception
+    assert "mistyped" in page.error[0].value
 
 
 def test_an_athena_that_is_away_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
