@@ -24,7 +24,8 @@ from forecastd.series.panel import Panel
 from forecastd.series.windows import Window
 
 SELECTION_POINTS = 2000  # series × steps that a selection should rest on
-MOST_SELECTION_WINDOWS = 6
+LONGEST_SELECTION = 6  # horizons: what is older tells less of the present
+MOST_WINDOWS = 16  # that overlap, of a single series
 CHEAP_POINTS = 200_000  # series × steps, up to which a second window is worth its time
 YEARS_BEFORE = 1.9  # years of history before a window that lies a year back
 LARGEST_SHARE = 3  # selection may take a third of the history
@@ -46,14 +47,32 @@ def yearly_windows(panel: Panel, horizon: int, evaluated: list[Window]) -> list[
 
 
 def selection_windows(panel: Panel, horizon: int, evaluated: list[Window]) -> list[Window]:
-    """Windows before the evaluated ones, newest first: few for many series, more for few."""
+    """Windows before the evaluated ones, newest first: few for many series, more for few.
+
+    They follow each other without overlapping. A single series has so few that it is forecast from moments
+    in between as well.
+    """
     oldest = min(window.start for window in evaluated)
     points = max(panel.size * horizon, 1)
     least = 2 if points <= CHEAP_POINTS else 1  # two tell what is luck
-    wanted = int(np.clip(-(-SELECTION_POINTS // points), least, MOST_SELECTION_WINDOWS))
+    wanted = int(np.clip(-(-SELECTION_POINTS // points), least, LONGEST_SELECTION))
     room = min(panel.length // LARGEST_SHARE, oldest // 2) // horizon
-    count = min(wanted, room)
-    return [Window(oldest - (n + 1) * horizon, oldest - n * horizon) for n in range(count)]
+    count, apart = min(wanted, room), horizon
+    if panel.size == 1 and count > 1:
+        apart = -(-horizon * (count - 1) // (MOST_WINDOWS - 1))
+        count = horizon * (count - 1) // apart + 1
+    return [Window(oldest - n * apart - horizon, oldest - n * apart) for n in range(count)]
+
+
+def looks(windows: Sequence[Window], size: int, season: int) -> float:
+    """How many independent looks at the candidates some windows of so many series are.
+
+    Errors of one window hang together, but for no longer than a rhythm of ``season`` steps; what windows
+    share counts once.
+    """
+    steps = {step for window in windows for step in range(window.start, window.end)}
+    horizon = max(window.end - window.start for window in windows)
+    return size * len(steps) / min(horizon, season)
 
 
 @dataclass

@@ -11,6 +11,7 @@ row knows:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -31,6 +32,8 @@ LARGEST_ORIGIN_TABLE = 150_000  # series × origins, between the two
 LAGS = 3  # newest known cycles of each rhythm
 TREES = 120
 LEAF = 50  # rows, at least; fewer where there are few in all
+DISTINCT_IN_A_LEAF = 20  # values of the target, however many rows (origins) repeat each
+MANY_REPEATS = 4.0  # rows of one value, from which on splits are drawn at random, which fits less closely
 SETTINGS: dict[str, Any] = {
     "objective": "quantile",
     "learning_rate": 0.08,
@@ -77,8 +80,9 @@ class Boosting(Algorithm):
             return
         inputs, level, spread = rows.inputs(series, origins, ahead)
         targets = np.clip((seen.values[series, origins + ahead] - level) / spread, -20, 20)
+        settings = {**_settings(len(targets), _repeats(series, origins + ahead)), "seed": seed}
         with ThreadPoolExecutor(max(1, threads)) as pool:
-            self.models = list(pool.map(lambda q: _train(inputs, targets, float(q), seed), LEARNT))
+            self.models = list(pool.map(lambda q: _train(inputs, targets, settings, float(q)), LEARNT))
 
     def forecast(self, history: History, threads: int) -> np.ndarray:
         """See ``Algorithm.forecast``."""
@@ -119,13 +123,28 @@ class Boosting(Algorithm):
         self.static_columns, self.holidays = int(state["static_columns"]), bool(state["holidays"])
 
 
-def _train(inputs: np.ndarray, targets: np.ndarray, quantile: float, seed: int) -> Any:
+def _repeats(series: np.ndarray, targets: np.ndarray) -> float:
+    """How many rows share one value of a series, on average: those of several origins before it."""
+    distinct = np.unique(series * (int(targets.max()) + 1) + targets)
+    return len(targets) / len(distinct)
+
+
+def _settings(rows: int, repeats: float) -> dict[str, Any]:
+    """LightGBM's settings: the more rows tell of the same values, the less closely they may be followed.
+
+    A single series has as many rows of each value as the horizon has steps. Leaves of so many rows hold a
+    few values only, and quantiles learnt from those are far too narrow.
+    """
+    leaf = max(float(np.clip(rows // 100, 5, LEAF)), min(DISTINCT_IN_A_LEAF * repeats, rows / 8))
+    return {**SETTINGS, "min_data_in_leaf": int(leaf), "extra_trees": repeats >= MANY_REPEATS}
+
+
+def _train(inputs: np.ndarray, targets: np.ndarray, settings: Mapping[str, Any], quantile: float) -> Any:
     """One model on one thread: threads that wait for each other inside LightGBM crawl on a busy machine."""
     import lightgbm
 
-    leaf = int(np.clip(len(inputs) // 100, 5, LEAF))
-    settings = {**SETTINGS, "alpha": quantile, "seed": seed, "num_threads": 1, "min_data_in_leaf": leaf}
-    return lightgbm.train(settings, lightgbm.Dataset(inputs, targets), num_boost_round=TREES)
+    chosen = {**settings, "alpha": quantile, "num_threads": 1}
+    return lightgbm.train(chosen, lightgbm.Dataset(inputs, targets), num_boost_round=TREES)
 
 
 class _Rows:

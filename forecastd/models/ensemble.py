@@ -8,8 +8,9 @@ large series do not decide for all.
 Widths: every candidate is first made as wide as its past errors were, so that none is preferred or left out
 for its width alone. Shares for all: starting from nothing, the candidate that improves the mixture most is
 added, again and again; what was found is drawn towards shares that follow each candidate's own loss, which
-vary less from one period to the next. Shares for each series lean towards what did better on that series;
-how far is what forecasts the windows best that were not looked at.
+vary less from one period to the next. The fewer independent looks at the candidates there are, the less
+widths and shares follow them. Shares for each series lean towards what did better on that series; how far is
+what forecasts the windows best that were not looked at.
 """
 
 from __future__ import annotations
@@ -25,14 +26,16 @@ from forecastd.models.quantiles import GRID, MEDIAN, pinball
 
 ROUNDS = 25
 LEAST_WEIGHT = 0.015  # what weighs less is not worth its time
-CAUTION_SHARE = 0.3  # of the mixture that follows the candidates' own losses
-STEEPNESS = 4.0  # power of a candidate's loss there
+CAUTION_SHARE = 0.3  # of the mixture that follows the candidates' own losses, at least
+LOOKS_FOR_SHARES = 30.0  # independent ones, with which half of the mixture is chosen greedily
+STEEPNESS = 6.0  # power of a candidate's loss there
 LEANINGS = (0.0, 1.0, 2.0, 4.0, 8.0)  # powers of the loss on a series itself
 PRICE_OF_LEANING = 0.001  # of the loss, that each power has to gain
 UNPROVEN_LEANING = 1.0  # where one window alone cannot prove any
 SHARED = 0.2  # of the usual loss, that is added to a series' own so that luck on a few steps says little
-WIDTHS = np.round(np.geomspace(0.6, 4.0, 20), 3)  # tried on the distances from the median
+WIDTHS = np.round(1.1 ** np.arange(-5, 15), 3)  # tried on the distances from the median: 0.62 to 3.8
 CAUTION = 0.2  # a width's loss counts this much more for each unit of its squared logarithm
+LOOKS_FOR_WIDTHS = 50.0  # with so many independent ones, twice as much
 CORE = (GRID > 0.05) & (GRID < 0.95)  # the far tails say little on short windows
 SERIES_THAT_LEAN = 2  # at least
 
@@ -126,26 +129,28 @@ def equal_shares(names: Sequence[str]) -> Mixture:
     return Mixture(dict.fromkeys(names, 1 / len(names)))
 
 
-def choose(samples: Sequence[Sample], scale: np.ndarray, keys: np.ndarray) -> Mixture:
+def choose(samples: Sequence[Sample], scale: np.ndarray, keys: np.ndarray, looks: float) -> Mixture:
     """The mixture that does best on the selection windows.
 
     Args:
         samples: One for each window, of the same series and candidates.
         scale: [N], the unit of each series' loss.
         keys: [N], the names of the series.
+        looks: How many independent ones the samples are: windows of a series that do not overlap.
     """
     together = _side_by_side(samples)
+    caution = CAUTION * (1 + LOOKS_FOR_WIDTHS / looks)
     widths = {
-        name: calibrated_width(together.actual, forecast, scale)
+        name: calibrated_width(together.actual, forecast, scale, caution)
         for name, forecast in together.forecasts.items()
     }
     wide = [_widened(sample, widths) for sample in samples]
-    weights = shared_weights(_side_by_side(wide), scale)
+    weights = shared_weights(_side_by_side(wide), scale, looks)
     losses = np.stack([_losses(sample, list(weights), scale) for sample in wide])  # [windows, N, C]
     leaning = _leaning(wide, weights, losses, scale)
     own = Shares(keys, tuple(weights), own_weights(weights, losses, leaning)) if leaning else None
     mixed = [_left_out(wide, weights, losses, leaning, number) for number in range(len(wide))]
-    width = calibrated_width(together.actual, np.concatenate(mixed, axis=1), scale)
+    width = calibrated_width(together.actual, np.concatenate(mixed, axis=1), scale, caution)
     return Mixture(weights, width, {name: widths[name] for name in weights}, own, leaning)
 
 
@@ -163,10 +168,10 @@ def _widened(sample: Sample, widths: Mapping[str, float]) -> Sample:
     return Sample(sample.actual, wide)
 
 
-def calibrated_width(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray) -> float:
+def calibrated_width(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray, caution: float) -> float:
     """The factor on the distances from the median with the least scaled loss."""
     losses = [
-        scaled_loss(actual, widened(forecast, width), scale) * (1 + CAUTION * np.log(width) ** 2)
+        scaled_loss(actual, widened(forecast, width), scale) * (1 + caution * np.log(width) ** 2)
         for width in WIDTHS
     ]
     return float(WIDTHS[int(np.argmin(losses))])
@@ -184,16 +189,16 @@ def scaled_loss(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray) -> 
     return float(np.nanmean(loss)) if np.isfinite(loss).any() else 0.0
 
 
-def shared_weights(sample: Sample, scale: np.ndarray) -> dict[str, float]:
+def shared_weights(sample: Sample, scale: np.ndarray, looks: float) -> dict[str, float]:
     """Weights for all series, that sum to one; candidates that weigh next to nothing are absent."""
+    caution = max(CAUTION_SHARE, LOOKS_FOR_SHARES / (LOOKS_FOR_SHARES + looks))
     greedy = greedy_weights(sample.actual, sample.forecasts, scale)
     losses = {name: scaled_loss(sample.actual, one, scale) for name, one in sample.forecasts.items()}
     least = max(min(losses.values()), 1e-12)
     steep = {name: (least / max(loss, least)) ** STEEPNESS for name, loss in losses.items()}
     total = sum(steep.values())
     drawn = {
-        name: (1 - CAUTION_SHARE) * greedy.get(name, 0.0) + CAUTION_SHARE * steep[name] / total
-        for name in sorted(losses)
+        name: (1 - caution) * greedy.get(name, 0.0) + caution * steep[name] / total for name in sorted(losses)
     }
     kept = {name: weight for name, weight in drawn.items() if weight > LEAST_WEIGHT}
     return {name: float(weight / sum(kept.values())) for name, weight in kept.items()}

@@ -19,7 +19,7 @@ import pandas as pd
 from forecastd.errors import JobFailed
 from forecastd.models import candidates, quantiles
 from forecastd.models.algorithm import Algorithm, State
-from forecastd.models.backtest import Backtest, selection_windows, yearly_windows
+from forecastd.models.backtest import Backtest, looks, selection_windows, yearly_windows
 from forecastd.models.cores import single_threaded_algebra
 from forecastd.models.crew import Crew, Task, local_crew
 from forecastd.models.ensemble import (
@@ -324,8 +324,10 @@ def _mixture(backtest: Backtest, windows: Sequence[Window]) -> Mixture:
         )
         for window in windows
     ]
-    scale = scales(backtest.panel.values[rows], backtest.panel.frequency.seasonality)
-    mixture = choose(samples, scale, series_names(backtest.panel.keys)[rows])
+    season = backtest.panel.frequency.seasonality
+    scale = scales(backtest.panel.values[rows], season)
+    seen = looks(windows, len(rows), season)
+    mixture = choose(samples, scale, series_names(backtest.panel.keys)[rows], seen)
     return _for_all_series(backtest, windows, mixture) if mixture.leaning else mixture
 
 

@@ -10,6 +10,7 @@ from forecastd.models.quantiles import GRID, MEDIAN
 SERIES, STEPS = 50, 20
 KEYS = np.array([f"i{n:02}" for n in range(SERIES)])
 ONES = np.ones(SERIES)
+LOOKS = 100.0
 
 
 def forecast(centre: np.ndarray, spread: float) -> np.ndarray:
@@ -32,21 +33,30 @@ def split_samples() -> list[Sample]:
 def test_what_was_right_is_preferred_and_what_was_too_sure_is_widened() -> None:
     centre = np.zeros((SERIES, STEPS))
     candidates = {"sure": forecast(centre, 1.5), "wrong": forecast(centre + 30, 1.0)}
-    mixture = choose([Sample(noise(0), candidates), Sample(noise(1), candidates)], ONES, KEYS)
+    mixture = choose([Sample(noise(0), candidates), Sample(noise(1), candidates)], ONES, KEYS, LOOKS)
     assert mixture.weights["sure"] > 0.95
     assert 1.5 < mixture.widths["sure"] * mixture.width < 2.5
+
+
+def test_few_looks_prove_little() -> None:
+    centre = np.zeros((SERIES, STEPS))
+    candidates = {"near": forecast(centre + 0.5, 1.5), "off": forecast(centre + 2.5, 1.5)}
+    samples = [Sample(noise(0), candidates)]
+    few, many = (choose(samples, ONES, KEYS, looks) for looks in (4.0, 1000.0))
+    assert few.weights["near"] > few.weights["off"] > many.weights.get("off", 0.0)
+    assert 1 <= few.widths["near"] < many.widths["near"]
 
 
 def test_a_candidate_is_not_left_out_for_its_width_alone() -> None:
     centre = np.zeros((SERIES, STEPS))
     candidates = {"narrow": forecast(centre, 0.8), "biased": forecast(centre + 2, 3.0)}
-    mixture = choose([Sample(noise(0), candidates), Sample(noise(1), candidates)], ONES, KEYS)
+    mixture = choose([Sample(noise(0), candidates), Sample(noise(1), candidates)], ONES, KEYS, LOOKS)
     assert mixture.weights["narrow"] > mixture.weights["biased"]
 
 
 def test_each_series_leans_to_what_is_right_for_it_where_that_proved_itself() -> None:
     samples = split_samples()
-    mixture = choose(samples, ONES, KEYS)
+    mixture = choose(samples, ONES, KEYS, LOOKS)
     assert mixture.leaning > 0
     mixed = mixture.of(samples[0].forecasts, KEYS)
     assert mixed[0, :, MEDIAN].mean() > 15
@@ -56,7 +66,7 @@ def test_each_series_leans_to_what_is_right_for_it_where_that_proved_itself() ->
 def test_series_do_not_lean_where_that_is_luck() -> None:
     centre = np.zeros((SERIES, STEPS))
     candidates = {"a": forecast(centre + 0.3, 3.0), "b": forecast(centre - 0.3, 3.0)}
-    mixture = choose([Sample(noise(seed), candidates) for seed in range(4)], ONES, KEYS)
+    mixture = choose([Sample(noise(seed), candidates) for seed in range(4)], ONES, KEYS, LOOKS)
     assert mixture.leaning == 0
     mixed = mixture.of(candidates, KEYS)
     assert np.abs(mixed[..., MEDIAN]).max() < 0.3
@@ -64,7 +74,7 @@ def test_series_do_not_lean_where_that_is_luck() -> None:
 
 def test_a_series_that_came_later_gets_the_shares_of_all_in_any_order() -> None:
     samples = split_samples()
-    mixture = choose(samples, ONES, KEYS)
+    mixture = choose(samples, ONES, KEYS, LOOKS)
     some = np.array(["i49", "new", "i00"])
     rows = {name: one[[49, 0, 0]] for name, one in samples[0].forecasts.items()}
     mixed = mixture.of(rows, some)
@@ -75,13 +85,13 @@ def test_a_series_that_came_later_gets_the_shares_of_all_in_any_order() -> None:
 
 def test_quantiles_of_any_mixture_stay_in_order() -> None:
     samples = split_samples()
-    mixed = choose(samples, ONES, KEYS).of(samples[1].forecasts, KEYS)
+    mixed = choose(samples, ONES, KEYS, LOOKS).of(samples[1].forecasts, KEYS)
     assert mixed.shape[-1] == len(GRID)
     assert (np.diff(mixed, axis=-1) >= 0).all()
 
 
 def test_a_mixture_comes_back_from_its_state() -> None:
-    mixture = choose(split_samples(), ONES, KEYS)
+    mixture = choose(split_samples(), ONES, KEYS, LOOKS)
     assert Mixture.restored(mixture.state()) == mixture
     plain = Mixture({"a": 1.0})
     assert Mixture.restored(plain.state()) == plain
