@@ -22,7 +22,7 @@ from pipeline.policy.drift import Drift
 from pipeline.quantiles import quantile
 from pipeline.workload import Workload
 
-LEAST_STEPS = 3  # of a forecast that have come; one day alone may be a feast
+LEAST_STEPS = 3  # of a forecast that have come, or all that it has; one day alone may be a feast
 MOST_FORECASTS = 12  # older ones tell of other times
 CERTAINTY = 3.0  # standard errors that a mean must lie beyond
 
@@ -77,7 +77,7 @@ def judged(scores: Sequence[Score]) -> list[Score]:
     whose period ends before that one's begins, and so on.
     """
     kept: list[Score] = []
-    told = (one for one in scores if one.steps >= LEAST_STEPS)
+    told = (one for one in scores if one.steps >= min(LEAST_STEPS, one.horizon or LEAST_STEPS))
     for one in sorted(told, key=lambda score: (score.last, score.run), reverse=True):
         if not kept or one.last < kept[-1].first:
             kept.append(one)
@@ -85,7 +85,7 @@ def judged(scores: Sequence[Score]) -> list[Score]:
 
 
 def _shift(newest: Score, limits: Drift, figures: dict[str, float]) -> Iterator[str]:
-    if newest.shifted is None or newest.shift is None:
+    if newest.shifted is None or newest.shift is None or newest.steps < LEAST_STEPS:
         return
     figures |= {"shifted_items": newest.shifted, "shift": newest.shift}
     if limits.most_shifted_items is not None and newest.shifted > limits.most_shifted_items:
@@ -140,11 +140,9 @@ def _coverage(scores: Sequence[Score], limits: Drift, figures: dict[str, float])
 
 def covered(score: Score) -> tuple[float, float] | None:
     """The share of values between the outermost quantiles, and what it should be; None without two."""
-    shares = {
-        share: below for label, below in score.coverage.items() if (share := quantile(label)) is not None
-    }
+    shares = [share for label in score.coverage if (share := quantile(label)) is not None]
     low, high = min(shares, default=0.5), max(shares, default=0.5)
-    return (shares[high] - shares[low], high - low) if low < 0.5 < high else None
+    return (score.inside, high - low) if score.inside is not None and low < 0.5 < high else None
 
 
 def _enough(found: Sequence[float], limits: Drift) -> bool:

@@ -33,6 +33,8 @@ def score(number: int, **given) -> Score:
         history="",
         shift=0.3,
         shifted=0.0,
+        inside=0.8,
+        horizon=7,
     )
     return replace(usual, **given)
 
@@ -53,6 +55,7 @@ def measured(number: int, actual, middle, sigma) -> Score:
         coverage={label: sums.below[label] / sums.points for label in TYPES},
         shift=float(np.median(sums.shifts[0])),
         shifted=float((np.abs(sums.shifts[0]) > 4).mean()),
+        inside=sums.inside / sums.points,
     )
 
 
@@ -122,7 +125,7 @@ def test_losses_that_scatter_more_than_they_rose_prove_nothing():
 
 
 def test_intervals_that_hold_too_little_are_marked():
-    scores = [score(n, coverage={"p10": 0.3 + n / 100, "p50": 0.5, "p90": 0.75}) for n in range(6)]
+    scores = [score(n, inside=0.45 - n / 100) for n in range(6)]
     found = judge(scores, {}, Drift())
     assert found.reasons == (
         "Of the values of the last 6 forecasts 43% lay inside of the intervals that should hold 80%; "
@@ -130,9 +133,35 @@ def test_intervals_that_hold_too_little_are_marked():
     )
 
 
+def test_items_that_are_mostly_zero_as_forecast_are_not_marked():
+    """The lowest quantile is zero, and so are most values: they lie inside, at the edge."""
+    random = np.random.default_rng(5)
+    scores = []
+    for number in range(12):
+        actual = random.poisson(0.5, (50, 7)).astype(float)
+        forecast = np.broadcast_to(np.array([0.0, 0.0, 1.0]), (50, 7, 3))
+        sums = _Sums(TYPES)
+        sums.add(actual, np.full_like(actual, np.nan), forecast)
+        below = {label: sums.below[label] / sums.points for label in TYPES}
+        scores.append(score(number, coverage=below, inside=sums.inside / sums.points))
+    assert scores[-1].coverage["p90"] - scores[-1].coverage["p10"] < 0.4
+    found = judge(scores, {}, Drift())
+    assert found.figures["coverage"] == pytest.approx(0.91, abs=0.02)
+    assert not found.is_drifting
+
+
+def test_forecasts_of_one_step_are_judged_when_there_are_several():
+    """They never have three steps; one of them alone proves no shift."""
+    short = {"steps": 1, "horizon": 1}
+    one = score(0, **short, shifted=1.0, shift=9.0)
+    assert judge([one], {}, Drift()) == drift.Finding(False, (), {}, one.run)
+    narrow = [score(n, **short, inside=0.45 - n / 100) for n in range(6)]
+    assert judge(narrow, {}, Drift()).is_drifting
+
+
 def test_every_rule_has_a_switch():
     off = Drift(most_shifted_items=None, most_accuracy_fall=None, most_coverage_fall=None)
-    bad = {"losses": {"p50": 0.9}, "coverage": {"p10": 0.8, "p90": 0.9}, "shift": 9.0, "shifted": 1.0}
+    bad = {"losses": {"p50": 0.9}, "inside": 0.1, "shift": 9.0, "shifted": 1.0}
     scores = [score(number, **bad) for number in range(8)]
     assert len(judge(scores, promised(scores), Drift()).reasons) == 3
     found = judge(scores, promised(scores), off)
