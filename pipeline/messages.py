@@ -14,6 +14,7 @@ from pipeline.decision import Decision
 from pipeline.errors import PipelineError
 from pipeline.frequency import Frequency
 from pipeline.publish import Manifest
+from pipeline.recalibration import Adjustment
 from pipeline.record import Record
 from pipeline.workload import Workload, one_line
 
@@ -60,6 +61,7 @@ def success(
         "",
         accuracy.words() if accuracy else "The accuracy was not measured.",
         *_metric_lines(accuracy),
+        *_recalibration_lines(record),
         *([f"Gate: {checked}."] if checked else []),
         *([f"Last time: {outcome}"] if outcome else []),
         "",
@@ -226,6 +228,12 @@ def _training_lines(record: Record | None) -> list[str]:
     if record is None or record.training is None:
         return []
     return [Decision.from_dict(record.training).words()]
+
+
+def _recalibration_lines(record: Record | None) -> list[str]:
+    if record is None or record.recalibration is None:
+        return []
+    return [f"Recalibration: {Adjustment(**record.recalibration).words()}"]
 
 
 def _metric_lines(accuracy: Accuracy | None) -> list[str]:

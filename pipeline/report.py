@@ -22,6 +22,7 @@ from pipeline.errors import translated
 from pipeline.ledger import Score
 from pipeline.publish import Manifest
 from pipeline.quality import printable
+from pipeline.recalibration import Adjustment
 from pipeline.record import Record
 from pipeline.verdict import Verdict
 from pipeline.workload import Workload
@@ -103,6 +104,7 @@ def render(workload: Workload, run: str, facts: Facts) -> str:
         _accuracy(facts),
         _outcome(facts),
         _drift(facts),
+        _recalibration(facts),
         _gate(facts),
         _quality(facts),
         _training(facts),
@@ -183,6 +185,13 @@ def _drift(facts: Facts) -> Section:
     lines = facts.drift.reasons or ("What came is what was forecast, as far as chance goes.",)
     figures = {name.replace("_", " "): value for name, value in facts.drift.figures.items()}
     return _pairs("Drift", figures, lines)
+
+
+def _recalibration(facts: Facts) -> Section:
+    stored = facts.record.recalibration if facts.record else None
+    if stored is None:
+        return Section("Recalibration")
+    return Section("Recalibration", lines=(Adjustment(**stored).words(),))
 
 
 def _gate(facts: Facts) -> Section:

@@ -377,6 +377,17 @@ def _types(draft: Draft) -> Iterator[Problem]:
             yield Problem(where, f"{len(given)} types", f"there can be {MOST_TYPES}", "Remove some.")
 
 
+def _recalibrated_types(draft: Draft) -> Iterator[Problem]:
+    if _object(draft.document, "Recalibration").get("When") != "needed":
+        return
+    forecast, predictor = (_object(draft.document, name) for name in ("Forecast", "Predictor"))
+    types = _strings(forecast, "ForecastTypes") or _strings(predictor, "ForecastTypes") or DEFAULT_TYPES
+    shares = [float(each) for each in types if _is_quantile(each)]
+    if 0.5 not in shares or not min(shares) < 0.5 < max(shares):
+        rule = "it moves the quantiles about the median, and needs 0.5 and one on either side of it"
+        yield Problem("Forecast.ForecastTypes", ", ".join(types), rule, 'Add them, or set When to "never".')
+
+
 def _is_quantile(text: str) -> bool:
     return re.fullmatch(r"0?\.\d\d?", text) is not None
 
@@ -537,6 +548,7 @@ RULES: tuple[Rule, ...] = (
     _horizon,
     _dimensions,
     _types,
+    _recalibrated_types,
     _metric,
     _algorithm,
     _tuning,
