@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import storage
+from pipeline import outcome, storage
 from pipeline.ledger import Score
+from pipeline.outcome import Losses
 from pipeline.policy.drift import Drift
 from pipeline.quantiles import quantile
 from pipeline.workload import Workload
@@ -25,8 +26,6 @@ from pipeline.workload import Workload
 LEAST_STEPS = 3  # of a forecast that have come, or all that it has; one day alone may be a feast
 MOST_FORECASTS = 12  # older ones tell of other times
 CERTAINTY = 3.0  # standard errors that a mean must lie beyond
-
-Losses = Mapping[str, float]  # weighted quantile loss by quantile as the API writes it: "0.5"
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,8 @@ def _accuracy(
     scores: Sequence[Score], promises: Mapping[str, Losses], limits: Drift, figures: dict[str, float]
 ) -> Iterator[str]:
     """The logarithms of live loss over promise, one for each forecast, against their own scatter."""
-    falls = [fall for one in scores if (fall := _fall(one, promises.get(one.run, {}))) is not None]
+    compared = [outcome.of_losses(one, promises.get(one.run, {})) for one in scores]
+    falls = [math.log(one.came / one.promised) for one in compared if one is not None and one.came > 0]
     if not _enough(falls, limits):
         return
     mean, error = _mean(falls)
@@ -111,14 +111,6 @@ def _accuracy(
             f"The last {len(falls)} forecasts turned out worse than their backtests promised: their weighted "
             f"quantile loss was {math.exp(mean):.2f} times the promise; {1 + limit:.2f} times is allowed."
         )
-
-
-def _fall(score: Score, promise: Losses) -> float | None:
-    promised = {float(name): loss for name, loss in promise.items()}
-    live = {share: loss for label, loss in score.losses.items() if (share := quantile(label)) is not None}
-    common = [share for share in live if share in promised]
-    came, said = sum(live[share] for share in common), sum(promised[share] for share in common)
-    return math.log(came / said) if came > 0 and said > 0 else None
 
 
 def _coverage(scores: Sequence[Score], limits: Drift, figures: dict[str, float]) -> Iterator[str]:

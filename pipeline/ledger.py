@@ -30,7 +30,7 @@ from pipeline.forecastfile import Block, Layout, blocks
 from pipeline.frequency import Frequency
 from pipeline.params import Params
 from pipeline.publish import FILE, Manifest
-from pipeline.quantiles import quantile
+from pipeline.quantiles import middle, quantile
 from pipeline.recent import Recent, joined, shifted, steps_ahead, steps_back
 from pipeline.workload import Workload
 
@@ -57,7 +57,7 @@ class Score:
     last: str  # … and its last
     steps: int  # of the horizon that have an actual value
     points: int  # items × steps that have one
-    wape: float | None  # of the median, or the mean
+    wape: float | None  # of the median, the mean, or the quantile in the middle
     naive_wape: float | None  # of the seasonal naive forecast, over the points that it has
     bias: float | None  # Σ (forecast − actual) / Σ |actual|
     losses: dict[str, float]  # wQL by label
@@ -226,7 +226,7 @@ class _Sums:
 
     def __init__(self, types: Sequence[str]) -> None:
         self.types = list(types)
-        self.middle = next((name for name in ("p50", "mean") if name in self.types), self.types[0])
+        self.middle = middle(self.types)
         self.points = 0
         self.naive_size = 0.0
         self.size = self.error = self.bias = self.naive_error = 0.0

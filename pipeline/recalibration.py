@@ -28,10 +28,9 @@ from pipeline import drift, ledger, record
 from pipeline.errors import Missing
 from pipeline.params import Params
 from pipeline.policy.recalibration import Recalibration
-from pipeline.quantiles import quantile
+from pipeline.quantiles import MEDIAN, quantile
 from pipeline.workload import Workload
 
-MEDIAN = "p50"
 # Factors that are told apart, a hundredth from one to the next; 1 is in their middle.
 EDGES = 1.01 ** np.arange(-300, 301)
 OWN = 300  # the place of 1

@@ -144,7 +144,7 @@ def test_a_predictor_that_is_out_of_reach_is_replaced(site: Site) -> None:
 def test_a_forecast_that_cannot_be_judged_is_no_reason(site: Site) -> None:
     begun(site, MostAccuracyFall=0.2)
     run = site.manifest()["run"]
-    site.put(f"forecast/{run}/forecast.csv", "not,a\nforecast,at all\n")
+    site.put(f"history/clean/{run}/forecast.csv", "not,a\nforecast,at all\n")
     site.upload(days=6)
     site.run()
     assert trainings(site) == 1
