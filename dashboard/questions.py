@@ -47,6 +47,12 @@ def runs(slug: str) -> str:
     return f"SELECT * FROM {name(slug + RUNS)} ORDER BY finished DESC LIMIT {MOST_RUNS}"
 
 
+def current(slug: str) -> str:
+    """The end of the run whose forecast readers see: the last that published or came back."""
+    where = "state IN ('published', 'rolled back')"
+    return f"SELECT * FROM {name(slug + RUNS)} WHERE {where} ORDER BY finished DESC LIMIT 1"
+
+
 @dataclass(frozen=True)
 class Items:
     """The list of a workload's items, and the chart of each."""
