@@ -94,7 +94,7 @@ class Score:
         shares = {f"at or below {label}": f"{share:.0%}" for label, share in self.coverage.items()}
         if self.inside is not None:
             shares["between the outermost"] = f"{self.inside:.0%}"
-        period = f"{self.first} … {self.last}"
+        period = f"{self.first} … {self.last}".replace("T", " ")
         return {
             "run": self.run,
             "period": period,

@@ -84,7 +84,7 @@ def test_it_tells_all_that_is_known(workload):
         "The level has moved.",
         "1 of 1 checks passed.",
         "Gate.MostOddItems",
-        "500 rows were checked, 1 are bad.",
+        "500 rows were checked, 1 is bad.",
         "negative",
         "A predictor is trained, because of",
     ):
@@ -108,6 +108,13 @@ def test_nothing_is_fetched_to_show_it(workload):
     ]
     assert fetched == ["data:image/png;base64,iVBORw=="]
     assert not re.search(r"<link|@import|url\(", page)
+
+
+@pytest.mark.parametrize(("mase", "words"), [(0.714, "is better than"), (1.2, "is no better than")])
+def test_the_backtests_stand_beside_a_naive_forecast(workload, mase, words):
+    window = Window("ETS", "SUMMARY", "2024-01-01", "2024-01-02", None, {"WAPE": 0.123, "MASE": mase})
+    text = Page(render(workload, RUN, replace(FACTS, accuracy=Accuracy((window,))))).text
+    assert f"That {words} a seasonal naive forecast, whose MASE is 1: theirs is {mase:.2f}." in text
 
 
 def test_a_failed_run_says_why_and_what_to_do(workload):
