@@ -1,9 +1,11 @@
 """Train, reuse or forecast only: each taken through the whole flow, with its reason told to people."""
 
 import datetime as dt
+import io
 import json
 from typing import Any
 
+import pandas as pd
 from prefect.client.orchestration import get_client
 
 from pipeline import decision
@@ -228,6 +230,11 @@ def test_a_level_shift_is_told_and_trained_on(site: Site) -> None:
     mail = told(site)
     assert f"Note: Drift. {found['reasons'][0]}" in mail
     assert f"Last time: Run {found['newest']}'s forecast was off by" in mail
+    ends = [
+        site.s3.get_object(Bucket=site.name, Key=key)["Body"].read() for key in site.keys("history/runs/")
+    ]
+    told_of = [pd.read_parquet(io.BytesIO(body))["drift"].iloc[0] for body in ends]
+    assert found["reasons"][0] in told_of, "the dashboard shows it"
 
 
 def times(line: str, factor: float) -> str:

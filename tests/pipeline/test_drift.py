@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline import drift
+from pipeline import drift, ledger, publish
 from pipeline.drift import judge, judged
 from pipeline.ledger import Score, _shifts, _Sums
 from pipeline.policy.drift import Drift
+from pipeline.reformat import Reformatted
 
 TYPES = ("p10", "p50", "p90")
 WIDTH = 1.2815515655446004  # standard deviations from the median to p90
@@ -193,3 +194,47 @@ def test_a_finding_is_kept_beside_the_run(s3, workload):
     drift.keep(s3, workload, "run2", found)
     assert drift.kept(s3, workload, "run2") == found
     assert drift.kept(s3, workload, "run1") is None
+
+
+def test_from_uploads_to_the_finding_twenty_stable_runs_and_then_a_shift(
+    s3, workload, put, make_params, tmp_path
+):
+    """Each day brings what came and another forecast; on the last the level has doubled."""
+    params = make_params(**{"Forecast.ForecastTypes": ["0.1", "0.5", "0.9"], "Predictor.ForecastHorizon": 24})
+    random, days, items = np.random.default_rng(4), 22, [f"item {n}" for n in range(8)]
+    middle = np.array([10.0 * (n + 1) for n in range(8)])[:, None] * (1.5 + np.sin(np.arange(24) / 4))[None]
+    came = [middle * (1 + 0.1 * random.standard_normal(middle.shape)) for _ in range(days)]
+    came[-1] = 2 * came[-1]
+    promise = {"0.1": 0.035, "0.5": 0.08, "0.9": 0.035}
+    marked = []
+    for day in range(1, days + 1):
+        lines = [
+            f"{START + dt.timedelta(days=each, hours=hour)},{came[each][n, hour]},{item}"
+            for each in range(day)
+            for n, item in enumerate(items)
+            for hour in range(24)
+        ]
+        put("train/a.csv", "\n".join(lines).encode())
+        scores = ledger.keep(s3, workload, params, [workload.key("train/a.csv")])
+        found = judge(scores, {one.run: promise for one in scores}, Drift())
+        marked.append(found.is_drifting)
+        _archive(s3, workload, tmp_path, f"run{day:02}", START + dt.timedelta(days=day), items, middle)
+    assert marked == [False] * (days - 1) + [True]
+    assert found.figures["forecasts_with_promise"] == 12
+    assert "The forecast of run run21 lies far from what came for 100% of its items" in found.words()
+
+
+def _archive(s3, workload, folder, run, first, items, middle):
+    rows = [
+        f"{first + dt.timedelta(hours=hour)},{middle[n, hour] * (1 + spread)},{item},{label}"
+        for n, item in enumerate(items)
+        for hour in range(24)
+        for label, spread in zip(TYPES, (-0.1 * WIDTH, 0.0, 0.1 * WIDTH), strict=True)
+    ]
+    clean = folder / "forecast.csv"
+    clean.write_text("\n".join(rows) + "\n")
+    columns, last = ("timestamp", "target_value", "item_id", "type"), first + dt.timedelta(hours=23)
+    written = Reformatted(
+        len(rows), len(items), 24, TYPES, columns, False, first, last, "H", "yyyy-MM-dd HH:mm:ss"
+    )
+    publish.archive(s3, workload, run, clean, written, [])
