@@ -168,8 +168,13 @@ def _factor(within: np.ndarray, wanted: float, limits: Recalibration) -> tuple[f
 
 
 def _evidence(s3: Any, workload: Workload, params: Params) -> Iterator[Evidence]:
-    """Of the forecasts in the ledger that a judgement rests on; each of them as it was published."""
+    """Of the forecasts in the ledger that a judgement rests on; each of them as it was published.
+
+    Where the level has moved, wider intervals are no answer, and a new one needs no wider ones.
+    """
     for score in drift.judged(ledger.kept(s3, workload)):
+        if abs(score.shift or 0.0) > ledger.FAR:
+            continue
         manifest = ledger.comparable(s3, workload, params, score.run)
         if manifest is None or not has_interval(manifest.types):
             continue

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import ledger, publish, recalibration, record
+from pipeline import ledger, publish, recalibration, record, storage
 from pipeline.policy.recalibration import Recalibration
 from pipeline.recalibration import EDGES, OWN, Adjustment, has_interval, judge, measured
 from pipeline.record import Record
@@ -262,6 +262,14 @@ def test_evidence_that_is_gone_or_broken_does_not_count_and_fails_nothing(s3, wo
     put("ledger/run1/scores.parquet", b"somebody has been here")
     found = recalibration.decide(s3, workload, params)
     assert (found.forecasts, found.points) == (6, 36)
+
+
+def test_a_forecast_whose_level_has_moved_is_no_evidence(s3, workload, past):
+    params = past(8)
+    stored = storage.read_json(s3, workload, "runs/run3/outcome.json")
+    for shift, count in ((4.5, 7), (-4.5, 7), (3.9, 8)):
+        storage.write_json(s3, workload, "runs/run3/outcome.json", {**stored, "shift": shift})
+        assert recalibration.decide(s3, workload, params).forecasts == count
 
 
 def test_pieces_of_any_size_give_the_same(s3, workload, past, monkeypatch):
