@@ -16,6 +16,7 @@ from pipeline.frequency import Frequency
 from pipeline.publish import Manifest
 from pipeline.recalibration import Adjustment
 from pipeline.record import Record
+from pipeline.verdict import figure
 from pipeline.workload import Workload, one_line
 
 LONGEST_SUBJECT = 100  # the limit of SNS, which takes ASCII only there
@@ -239,7 +240,7 @@ def _recalibration_lines(record: Record | None) -> list[str]:
 def _metric_lines(accuracy: Accuracy | None) -> list[str]:
     if not accuracy:
         return []
-    return [f"  {name}: {value:.4g}" for name, value in accuracy.best.items()]
+    return [f"  {name}: {figure(value)}" for name, value in accuracy.best.items()]
 
 
 def _places(workload: Workload, manifest: Manifest, tables: Sequence[str]) -> list[str]:

@@ -24,7 +24,7 @@ from pipeline.publish import Manifest
 from pipeline.quality import printable
 from pipeline.recalibration import Adjustment
 from pipeline.record import Record
-from pipeline.verdict import Verdict
+from pipeline.verdict import Verdict, figure
 from pipeline.workload import Workload
 
 TEMPLATE = "report.html.jinja"
@@ -276,4 +276,4 @@ def _table(title: str, rows: Sequence[Mapping[str, Any]], lines: Iterable[str] =
 def _cell(value: Any) -> Cell:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Cell("" if value is None else str(value))
-    return Cell(f"{value:.4g}" if isinstance(value, float) else str(value), is_number=True)
+    return Cell(figure(value) if isinstance(value, float) else str(value), is_number=True)

@@ -12,7 +12,7 @@ from pipeline.drift import Finding
 from pipeline.ledger import Score
 from pipeline.record import Record
 from pipeline.report import Facts, render
-from pipeline.verdict import Check, Verdict
+from pipeline.verdict import Check, Verdict, figure
 from tests.pipeline.test_messages import MANIFEST
 
 RUN = "0123456789ab"
@@ -140,3 +140,19 @@ def test_the_same_facts_give_the_same_bytes_as_a_page_that_browsers_show(s3, wor
     body = first["Body"].read()
     report.write(s3, workload, RUN, FACTS)
     assert s3.get_object(**key)["Body"].read() == body
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (17930.4, "17,930"),
+        (-1234567.0, "-1,234,567"),
+        (999.94, "999.9"),
+        (0.012345, "0.01235"),
+        (0.0, "0"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_numbers_are_written_as_people_read_them(value, text):
+    assert figure(value) == text
