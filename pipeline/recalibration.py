@@ -28,7 +28,7 @@ from pipeline import drift, ledger, record
 from pipeline.errors import Missing
 from pipeline.params import Params
 from pipeline.policy.recalibration import Recalibration
-from pipeline.quantiles import MEDIAN, quantile
+from pipeline.quantiles import MEAN, MEDIAN, quantile
 from pipeline.workload import Workload
 
 # Factors that are told apart, a hundredth from one to the next; 1 is in their middle.
@@ -76,24 +76,17 @@ class Adjustment:
         """JSON-ready; `Adjustment(**…)` reads it."""
         return asdict(self)
 
-    def applied(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The rows of an export with their quantiles moved; the median and the mean stay."""
-        if not self.is_applied or MEDIAN not in frame:
+    def applied(self, frame: pd.DataFrame, types: Sequence[str]) -> pd.DataFrame:
+        """The rows of an export with the quantiles among these types moved; the median and the mean stay."""
+        if not self.is_applied or not set(types) <= set(frame.columns):  # what lacks one is refused later
             return frame
         centre = frame[MEDIAN].to_numpy()
-        moved = {
-            label: self._moved(frame[label].to_numpy(), centre)
-            for label in frame.columns
-            if label != MEDIAN and label in _LEVELS
-        }
-        return frame.assign(**moved)
+        others = [label for label in types if label not in (MEDIAN, MEAN)]
+        return frame.assign(**{label: self._moved(frame[label].to_numpy(), centre) for label in others})
 
     def _moved(self, values: np.ndarray, centre: np.ndarray) -> np.ndarray:
         moved = centre + self.factor * (values - centre)
         return np.maximum(moved, np.minimum(values, 0.0)) if self.is_floored else moved
-
-
-_LEVELS = frozenset(f"p{n}" for n in range(1, 100))
 
 
 def has_interval(labels: Sequence[str]) -> bool:
@@ -180,9 +173,8 @@ def _evidence(s3: Any, workload: Workload, params: Params) -> Iterator[Evidence]
             continue
         known = record.read(s3, workload, score.run)
         before = Adjustment(**known.recalibration) if known and known.recalibration else Adjustment()
-        with suppress(
-            Missing, pa.ArrowInvalid
-        ):  # its rows are gone or broken: a forecast is due all the same
+        # Where its rows are gone or broken, a forecast is due all the same.
+        with suppress(Missing, pa.ArrowInvalid):
             told = measured(ledger.compared(s3, workload, manifest), manifest.types, score.steps, before)
             if told is not None:
                 yield told

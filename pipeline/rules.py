@@ -361,6 +361,9 @@ def _dimensions(draft: Draft) -> Iterator[Problem]:
             rule = "a forecast dimension is a text field of the target data other than the item key"
             there = ", ".join(target.dimensions) or "none"
             yield Problem(where, shown(name), rule, f"There are: {there}.")
+        if re.fullmatch(r"p\d{1,2}|mean", name, re.IGNORECASE):
+            rule = "the service's forecasts have columns of such names themselves"
+            yield Problem(where, shown(name), rule, "Rename the attribute.")
 
 
 def _types(draft: Draft) -> Iterator[Problem]:
@@ -466,6 +469,9 @@ def _filling(draft: Draft) -> Iterator[Problem]:
             there = ", ".join([own, *features])
             rule = "it is neither the target nor a numeric field of the related data"
             yield Problem(where, shown(name), rule, f"There are: {there}.")
+        if re.fullmatch(r"p\d{1,2}|mean", name, re.IGNORECASE):
+            rule = "the service's forecasts have columns of such names themselves"
+            yield Problem(where, shown(name), rule, "Rename the attribute.")
             continue
         for key, value in parameters.items():
             yield from _filling_parameter(f"{where}, {key}", key, value, parameters, is_target=name == own)

@@ -27,7 +27,8 @@ def check_forecast(job: Job, form: InputForm, exported: str) -> None:
         return
     parts = export.list_parts(job.s3, job.workload, exported, job.names.export_job)
     adjustment = _adjustment(job)
-    frames = (adjustment.applied(frame) for frame in export.frames(job.s3, job.workload, parts))
+    read = export.frames(job.s3, job.workload, parts)
+    frames = (adjustment.applied(frame, job.params.type_labels) for frame in read)
     with tempfile.TemporaryDirectory() as folder:
         clean = Path(folder) / publish.FILE
         with clean.open("wb") as out:

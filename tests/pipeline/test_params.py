@@ -397,6 +397,16 @@ def test_recalibration_needs_an_interval_about_the_median(document):
     assert params.load(json.dumps(document).encode()).recalibration.is_on, "the API's own have one"
 
 
+@pytest.mark.parametrize("name", ["p10", "Mean", "p5"])
+def test_a_dimension_cannot_be_called_as_a_column_of_every_export(document, name):
+    own = {"AttributeName": name, "AttributeType": "string"}
+    document["Datasets"][0]["Schema"]["Attributes"].append(own)
+    params.load(json.dumps(document).encode())
+    document["Predictor"]["ForecastDimensions"] = [name]
+    with pytest.raises(BadInput, match="have columns of such names themselves"):
+        params.load(json.dumps(document).encode())
+
+
 def test_recalibration_is_part_of_what_a_forecast_is_once_it_is_on(make_params):
     types = {"Forecast.ForecastTypes": ["0.1", "0.5", "0.9"]}
     plain, on = make_params(**types), make_params(**types, Recalibration={"When": "needed"})

@@ -35,7 +35,7 @@ def week(random, items, together, scale):
 def published(forecast, adjustment):
     """The forecast as people see it."""
     frame = pd.DataFrame(forecast, columns=list(TYPES))
-    return adjustment.applied(frame)[list(TYPES)].to_numpy()
+    return adjustment.applied(frame, TYPES)[list(TYPES)].to_numpy()
 
 
 def inside(actual, forecast):
@@ -155,13 +155,14 @@ def test_quantiles_stay_in_order_and_the_median_and_the_mean_where_they_are():
     values = np.sort(random.standard_normal((1000, 5)) * 10.0 ** random.integers(-8, 8, (1000, 1)), axis=1)
     frame = pd.DataFrame(values, columns=labels).assign(mean=1.0, item_id="a", date="2024-01-01")
     for factor, floored in itertools.product((0.5, 0.99, 1.37, 3.0), (False, True)):
-        moved = Adjustment(factor=factor, is_floored=floored).applied(frame)
+        moved = Adjustment(factor=factor, is_floored=floored).applied(frame, labels)
         assert (np.diff(moved[labels].to_numpy(), axis=1) >= 0).all()
         pd.testing.assert_frame_equal(
             moved[["p50", "mean", "item_id", "date"]], frame[["p50", "mean", "item_id", "date"]]
         )
         assert list(moved.columns) == list(frame.columns)
-    assert Adjustment().applied(frame) is frame
+    assert Adjustment().applied(frame, labels) is frame
+    assert Adjustment(factor=2.0).applied(frame, [*labels, "p99"]) is frame, "refused later, with the reason"
 
 
 @pytest.mark.parametrize(
