@@ -9,20 +9,29 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from pipeline import publish
-from tests.flows.conftest import Site
+from tests.flows.conftest import Site, demand
 from tests.flows.fake_forecast import client_error
 
-# The service in memory forecasts 10, 11, 12 for hours that have 5 to 10: reaches 1 to 6 below the median.
+# The service in memory forecasts 23, 24, 25 for hours that have 15, 18 … 30: they lie up to 9 below 24, and 6
+# above.
 NEEDED = {"When": "needed", "LeastForecasts": 3, "LeastPoints": 30, "MostFactor": 10}
 GATE = {"RefusesFlat": False}
 
 
 def forecasts(site: Site, first: int, last: int) -> None:
     """A run for each day."""
+    site.forecast.value = 23.0
     for days in range(first, last):
-        site.upload(days=days, items="abcdefgh")
+        upload(site, days)
         state = site.run()
         assert state.is_completed(), state.message
+
+
+def upload(site: Site, days: int) -> None:
+    header, *rows = demand(days, "abcdefgh").splitlines()
+    cells = [row.split(",") for row in rows]
+    lines = [f"{moment},{3 * float(value)},{item}" for moment, value, item in cells]
+    site.put("train/demand.csv", "\n".join([header, *lines]) + "\n")
 
 
 def values(site: Site) -> pd.DataFrame:
@@ -49,17 +58,17 @@ def narrow(site: Site) -> Site:
 
 def test_intervals_that_are_too_narrow_are_widened_until_they_hold_and_people_are_told(narrow: Site) -> None:
     site = narrow
-    assert (values(site) == [10, 11, 12]).all().all(), "the first have no evidence"
-    site.upload(days=7, items="abcdefgh")
+    assert (values(site) == [23, 24, 25]).all().all(), "the first have no evidence"
+    upload(site, 7)
     state = site.run()
     run = site.manifest()["run"]
     record = site.record(run)
     factor = record["recalibration"]["factor"]
-    assert factor == pytest.approx(5.0, rel=0.01)
+    assert factor == pytest.approx(6.0, rel=0.01)
     shown = values(site)
-    assert shown["p10"].to_numpy() == pytest.approx(11 - factor)
-    assert (shown["p50"] == 11).all()
-    assert shown["p90"].to_numpy() == pytest.approx(11 + factor)
+    assert shown["p10"].to_numpy() == pytest.approx(24 - factor)
+    assert (shown["p50"] == 24).all()
+    assert shown["p90"].to_numpy() == pytest.approx(24 + factor)
     words = (
         f"The intervals were made wider, {factor:.2f} times what the service made them: of 144 values of the "
         "last 3 forecasts the service's intervals held 17% and should hold 80%; with this factor it would "
@@ -69,11 +78,11 @@ def test_intervals_that_are_too_narrow_are_widened_until_they_hold_and_people_ar
     assert words in artifacts(state, "recalibration")[0]["data"]
     assert words.replace("'", "&#39;") in site.text(f"runs/{run}/report.html")
     chart = pd.read_parquet(io.BytesIO(_body(site, f"history/chart/{run}/chart.parquet")))
-    assert chart[chart["type"] == "p90"]["value"].to_numpy() == pytest.approx(11 + factor)
+    assert chart[chart["type"] == "p90"]["value"].to_numpy() == pytest.approx(24 + factor)
     ends = [pd.read_parquet(io.BytesIO(_body(site, key))) for key in site.keys("history/runs/")]
     assert words in pd.concat(ends)["recalibration"].tolist()
     (raw,) = site.keys(f"history/raw/{run}/")
-    assert all(line.endswith(",10.0,11.0,12.0") for line in site.text(raw).splitlines()[1:])
+    assert all(line.endswith(",23.0,24.0,25.0") for line in site.text(raw).splitlines()[1:])
 
     forecasts(site, 8, 10)
     held = json.loads(site.text(f"runs/{run}/outcome.json"))["inside"]
@@ -91,7 +100,7 @@ def test_a_run_that_crashes_and_goes_on_gives_the_same_bytes_whatever_came_meanw
     narrow: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = narrow
-    site.upload(days=7, items="abcdefgh")
+    upload(site, 7)
 
     def killed(*_: Any, **__: Any) -> None:
         raise client_error("AccessDenied", "no more", "PutObject")
@@ -112,20 +121,20 @@ def test_a_run_that_crashes_and_goes_on_gives_the_same_bytes_whatever_came_meanw
     assert site.run().is_completed()
     assert site.manifest()["run"] == run
     assert site.record(run)["recalibration"] == before
-    assert values(site)["p90"].to_numpy() == pytest.approx(11 + before["factor"])
+    assert values(site)["p90"].to_numpy() == pytest.approx(24 + before["factor"])
 
 
 def test_content_that_comes_back_from_the_archive_has_the_same_bytes(narrow: Site) -> None:
     site = narrow
     forecasts(site, 7, 9)
     later = site.manifest()["run"]
-    site.upload(days=7, items="abcdefgh")
+    upload(site, 7)
     state = site.run()
     assert "published again from history" in state.message
     run = site.manifest()["run"]
     assert run != later
     assert site.text(f"forecast/{run}/forecast.csv") == site.text(f"history/clean/{run}/forecast.csv")
-    assert values(site)["p90"].to_numpy() == pytest.approx(11 + site.record(run)["recalibration"]["factor"])
+    assert values(site)["p90"].to_numpy() == pytest.approx(24 + site.record(run)["recalibration"]["factor"])
 
 
 def test_off_as_it_is_by_default_it_changes_nothing(site: Site) -> None:
@@ -135,7 +144,7 @@ def test_off_as_it_is_by_default_it_changes_nothing(site: Site) -> None:
     assert "Already forecast" in state.message, "it is the same content"
     assert site.record(plain)["recalibration"] is None
     assert "Recalibration" not in site.record(plain)["params"]
-    assert (values(site) == [10, 11, 12]).all().all()
+    assert (values(site) == [23, 24, 25]).all().all()
     assert not any("Recalibration" in mail["Message"] for mail in site.mail())
 
 
@@ -153,13 +162,13 @@ def test_switching_it_on_makes_another_forecast_of_the_same_content_without_trai
     now = site.forecast.created()
     assert now["create_auto_predictor"] == made["create_auto_predictor"]
     assert now["create_dataset_import_job"] == made["create_dataset_import_job"]
-    assert values(site)["p90"].min() > 15
+    assert values(site)["p90"].min() > 29
 
 
 def test_the_gate_looks_at_what_would_be_published(narrow: Site) -> None:
     site = narrow
-    site.configure(Recalibration=NEEDED, Gate={**GATE, "MostWidth": 1.5})
-    site.upload(days=7, items="abcdefgh")
+    site.configure(Recalibration=NEEDED, Gate={**GATE, "MostWidth": 0.3})
+    upload(site, 7)
     state = site.run()
     assert state.is_failed()
     assert "The gate refused the forecast. Width" in state.message
