@@ -42,6 +42,11 @@ def head(table: str) -> str:
     return f"SELECT * FROM {name(table)} LIMIT 0"
 
 
+def described(table: str) -> str:
+    """The columns of a table with their types, without a look at its files."""
+    return f"DESCRIBE `{table}`"
+
+
 def runs(slug: str) -> str:
     """How the runs ended, the latest first."""
     return f"SELECT * FROM {name(slug + RUNS)} ORDER BY finished DESC LIMIT {MOST_RUNS}"

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import charts, questions
 from dashboard.questions import MOST_FOUND, MOST_WORST, Item, Items, Ledger
-from dashboard.workloads import Workload, columns, rows
+from dashboard.workloads import Workload, columns, numbers, rows
 
 NO_FORECAST = "Nothing has been forecast yet. The view Runs tells how the runs ended."
 NOTHING = ""  # in a cell without a value
@@ -85,8 +85,8 @@ def _unit(workload: Workload) -> str | None:
     """What the values are called: the one number among the columns of the forecast."""
     if not workload.has("_forecast"):
         return None
-    numbers = rows(questions.head(f"{workload.slug}_forecast")).select_dtypes("number").columns
-    return str(numbers[0]) if len(numbers) == 1 else None
+    found = numbers(f"{workload.slug}_forecast")
+    return found[0] if len(found) == 1 else None
 
 
 def _headline(current: "pd.Series[Any]", items: int) -> None:

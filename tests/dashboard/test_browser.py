@@ -122,6 +122,8 @@ def test_the_page_follows_the_browsers_theme_and_draws_the_chart(address: str, i
         browser.waits_for("!!document.querySelector('[data-testid=stVegaLiteChart] svg')", "the chart")
         colour = browser.run("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
         shades = [int(part) for part in colour.strip("rgba()").split(",")[:3]]
+        titles = "[...document.querySelectorAll('.role-axis-title text')].map(one => one.textContent)"
+        assert "target_value" in browser.run(titles)
         assert (sum(shades) < 200) == is_dark
         assert (sum(shades) > 600) == (not is_dark)
 

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.athena import Source, Unanswered
-from dashboard.workloads import Workload
+from dashboard.workloads import Workload, numbers
 from tests.dashboard.conftest import (
     DRIFT,
     HORIZON,
@@ -166,6 +166,12 @@ def test_an_athena_that_is_away_is_told_in_a_sentence(monkeypatch: pytest.Monkey
 def test_a_query_that_fails_says_why() -> None:
     with pytest.raises(Unanswered, match="no_such_table"):
         Source.of_environment().rows("SELECT * FROM no_such_table")
+
+
+def test_what_is_forecast_is_the_one_number_among_the_columns() -> None:
+    assert numbers(f"{SHOP.slug}_forecast") == ["target_value"]
+    assert numbers(f"{SHOP.slug}_history") == ["target_value"]
+    assert numbers(f"{SHOP.slug}_chart") == ["value"]
 
 
 def test_a_workload_knows_its_tables() -> None:
