@@ -68,7 +68,7 @@ class Score:
     inside: float | None = (
         None  # share of actual values from the lowest to the highest quantile, both included
     )
-    horizon: int | None = None  # steps of the forecast
+    horizon: int | None = None  # steps of the forecast; None of a score that an older version has written
 
     def words(self) -> str:
         """For people: how good the forecast was, beside a naive one, and what its outer quantiles held."""
@@ -343,7 +343,8 @@ def _computed(
     if not np.isfinite(actual).any():
         return None
     history = _digest(window.history.items, np.hstack([actual, naive]))
-    if is_known and (known := scored(s3, workload, manifest.run)) and known.history == history:
+    known = scored(s3, workload, manifest.run) if is_known else None
+    if known is not None and known.history == history and known.horizon is not None:
         return known, {}
     sums = _Sums(manifest.types)
     times = steps_ahead(manifest.first, params.frequency, ahead)

@@ -135,6 +135,20 @@ def test_scoring_again_gives_the_same_bytes_and_writes_nothing(
     assert snapshot() == before
 
 
+def test_a_score_of_an_older_version_is_made_again(upload, published, keep, snapshot, s3, workload):
+    upload(48)
+    published("one", 48)
+    upload(60)
+    keep()
+    before = snapshot()
+    stored = publish.storage.read_json(s3, workload, "runs/one/outcome.json")
+    older = {name: value for name, value in stored.items() if name not in ("inside", "horizon")}
+    publish.storage.write_json(s3, workload, "runs/one/outcome.json", older)
+    assert ledger.scored(s3, workload, "one").inside is None
+    keep()
+    assert snapshot() == before
+
+
 def test_a_late_correction_changes_the_forecasts_of_that_time_and_no_other(upload, published, keep, snapshot):
     upload(48)
     published("one", 48)
