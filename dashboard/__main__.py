@@ -15,7 +15,7 @@ OPTIONS = {
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",
     "theme.light.primaryColor": "#1f66c7",
-    "theme.dark.primaryColor": "#6ea8ff",
+    "theme.dark.primaryColor": "#3a76d6",
 }
 
 

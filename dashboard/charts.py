@@ -7,7 +7,18 @@ import altair as alt
 import pandas as pd
 
 ACTUAL, FORECAST, NAIVE, PROMISE = "#8a93a3", "#2f80ed", "#e08a00", "#17a673"
+RANGE = "#7fb2f5"
 HEIGHT = 340
+FEW_STEPS = 2  # a line between so few points, or an area, cannot be seen
+FIGURES = ",.4~g"
+MOMENT = "%Y-%m-%d %H:%M"
+BEGINS = "beginning of the forecast"
+LETTERS_ABREAST = 66  # of a legend, on a screen of 500 points
+# Hours on a clock of 24; days; the first of a month with its year.
+TIME_LABELS = (
+    "hours(datum.value) || minutes(datum.value) ? timeFormat(datum.value, '%H:%M') : "
+    "timeFormat(datum.value, date(datum.value) == 1 ? '%b %Y' : '%b %d')"
+)
 Chart = alt.LayerChart | alt.FacetChart  # as Altair tells its types
 QUANTILE = re.compile(r"p(\d+)$")
 
@@ -29,84 +40,101 @@ def middle(kinds: Sequence[str]) -> str | None:
     """The type that stands for a forecast in one number: the median, the mean, or the nearest quantile."""
     if "p50" in kinds or "mean" in kinds:
         return "p50" if "p50" in kinds else "mean"
-    ordered = sorted(quantiles(kinds), key=lambda kind: abs((quantile(kind) or 0) - 0.5))
+    ordered = sorted(quantiles(kinds), key=lambda kind: round(abs((quantile(kind) or 0) - 0.5), 2))
     return ordered[0] if ordered else None
 
 
-def fan(rows: pd.DataFrame) -> Chart:
+def fan(rows: pd.DataFrame, unit: str | None = None) -> Chart:
     """The recent past of an item, and its forecast with the range between its outer quantiles.
 
     Args:
         rows: time, type, value; the type `actual` is the past.
+        unit: what the values are called.
     """
     kinds = [kind for kind in rows["type"].unique() if kind != "actual"]
     levels, centre = quantiles(kinds), middle(kinds)
-    names = {"actual": "actual value"} | ({centre: f"forecast ({centre})"} if centre else {})
+    colours = {"actual value": ACTUAL} | ({f"forecast ({centre})": FORECAST} if centre else {})
+    names = dict(zip(("actual", centre) if centre else ("actual",), colours, strict=True))
+    bands = ranges(rows, levels)
+    colours |= dict.fromkeys(bands["range"].unique(), RANGE)
     lines = rows[rows["type"].isin(names)].assign(series=lambda each: each["type"].map(names))
-    colours = {"actual value": ACTUAL, f"forecast ({centre})": FORECAST}
-    layers = [_bands(rows, levels)] if len(levels) > 1 else []
-    layers.append(
+    is_short = rows.loc[rows["type"] != "actual", "time"].nunique() <= FEW_STEPS
+    drawn = (
         alt.Chart(lines)
-        .mark_line(strokeWidth=2)
+        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=45) if is_short else False)
         .encode(
-            x=alt.X("time:T", title=None),
-            y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
-            color=_colour("series", {name: colours[name] for name in names.values()}),
-            tooltip=[alt.Tooltip("time:T"), "series:N", alt.Tooltip("value:Q", format=",.4~g")],
+            x=_time("time"),
+            y=_value("value", unit),
+            color=_colour("series", colours),
+            tooltip=[_moment("time"), "series:N", alt.Tooltip("value:Q", format=FIGURES)],
         )
     )
+    layers = [_area(bands, is_short, unit, colours), drawn] if len(bands) else [drawn]
     return alt.layer(*layers).properties(height=HEIGHT)
 
 
-def _bands(rows: pd.DataFrame, levels: Sequence[str]) -> alt.Chart:
-    """The ranges between each quantile and its counterpart, the outer ones paler by lying below."""
+def ranges(rows: pd.DataFrame, levels: Sequence[str]) -> pd.DataFrame:
+    """time, low, high and range: from each quantile to its counterpart, the outer ones first."""
     pairs = [(levels[n], levels[-1 - n]) for n in range(len(levels) // 2)]
     wide = rows.pivot_table(index="time", columns="type", values="value")
     parts = [
         pd.DataFrame({"low": wide[low], "high": wide[high], "range": f"{low} to {high}"}).dropna()
         for low, high in pairs
     ]
-    ranges = pd.concat(parts).reset_index()
-    return (
-        alt.Chart(ranges)
-        .mark_area(opacity=0.22, color=FORECAST)
-        .encode(
-            x=alt.X("time:T", title=None),
-            y=alt.Y("low:Q", title=None, scale=alt.Scale(zero=False)),
-            y2="high:Q",
-            detail="range:N",
-            tooltip=[
-                alt.Tooltip("time:T"),
-                "range:N",
-                alt.Tooltip("low:Q", format=",.4~g"),
-                alt.Tooltip("high:Q", format=",.4~g"),
-            ],
-        )
+    none = pd.DataFrame({"time": [], "low": [], "high": [], "range": []})
+    return pd.concat(parts).rename_axis("time").reset_index() if parts else none
+
+
+def _area(bands: pd.DataFrame, is_short: bool, unit: str | None, colours: dict[str, str]) -> alt.Chart:
+    """The ranges as areas; as thick bars where there are too few times for an area to be seen."""
+    base = alt.Chart(bands)
+    mark = base.mark_rule(opacity=0.35, strokeWidth=12) if is_short else base.mark_area(opacity=0.35)
+    return mark.encode(
+        x=_time("time"),
+        y=_value("low", unit),
+        y2="high:Q",
+        color=_colour("range", colours),
+        tooltip=[
+            _moment("time"),
+            "range:N",
+            alt.Tooltip("low:Q", format=FIGURES),
+            alt.Tooltip("high:Q", format=FIGURES),
+        ],
     )
 
 
-def look_back(compared: pd.DataFrame, kind: str) -> Chart:
+def look_back(compared: pd.DataFrame, types: Sequence[str], unit: str | None = None) -> Chart:
     """Earlier forecasts of an item over what really happened; a colour for each run.
 
     Args:
-        compared: run, time, actual, naive and a column per type.
-        kind: the type that is drawn.
+        compared: run (as it is to be called), time, actual and a column per type.
+        types: of the forecasts; the middle one is drawn as a line, the outermost quantiles as its range.
+        unit: what the values are called.
     """
     at = compared.assign(moment=pd.to_datetime(compared["time"]))
-    forecasts = at[["run", "moment", kind]].rename(columns={kind: "value"}).assign(of="forecast")
+    kind, levels = middle(types), quantiles(types)
+    forecasts = at[["run", "moment", kind]].rename(columns={kind: "value"})
     came = at.drop_duplicates("moment")[["moment", "actual"]].rename(columns={"actual": "value"})
-    came = came.assign(run="actual value", of="actual")
+    came = came.assign(run="actual value")
     runs = list(forecasts["run"].unique())
-    order = ["actual value", *runs]
-    colours = [ACTUAL, *(_RUN_COLOURS[place % len(_RUN_COLOURS)] for place in range(len(runs)))]
+    colours = {run: _RUN_COLOURS[place % len(_RUN_COLOURS)] for place, run in enumerate(runs)}
+    colour = _colour("run", {"actual value": ACTUAL, **colours})
     base = alt.Chart(pd.concat([came, forecasts], ignore_index=True))
     drawn = base.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=18)).encode(
-        x=alt.X("moment:T", title=None),
-        y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
-        color=_colour("run", dict(zip(order, colours, strict=True))),
-        tooltip=[alt.Tooltip("moment:T", title="time"), "run:N", alt.Tooltip("value:Q", format=",.4~g")],
+        x=_time("moment"),
+        y=_value("value", unit),
+        color=colour,
+        tooltip=[_moment("moment", "time"), "run:N", alt.Tooltip("value:Q", format=FIGURES)],
     )
-    return alt.layer(drawn).properties(height=HEIGHT)
+    if len(levels) < 2:
+        return alt.layer(drawn).properties(height=HEIGHT)
+    low, high = levels[0], levels[-1]
+    band = (
+        alt.Chart(at[["run", "moment", low, high]].dropna())
+        .mark_area(opacity=0.2)
+        .encode(x=_time("moment"), y=_value(low, unit), y2=f"{high}:Q", color=colour)
+    )
+    return alt.layer(band, drawn).properties(height=HEIGHT)
 
 
 _RUN_COLOURS = (FORECAST, NAIVE, PROMISE, "#b44ac0", "#d64545", "#00a3b4")
@@ -120,37 +148,39 @@ def over_time(outcome: pd.DataFrame) -> Chart:
     """
     named = {"wape": "forecast", "naive_wape": "seasonal naive", "promised": "promised by backtests"}
     colours = {"forecast": FORECAST, "seasonal naive": NAIVE, "promised by backtests": PROMISE}
-    return _shares(outcome.assign(first=pd.to_datetime(outcome["first"])), named, colours, "first:T")
+    frame = outcome.assign(first=pd.to_datetime(outcome["first"]))
+    return _shares(frame, named, colours, _time("first", BEGINS), _moment("first", BEGINS))
 
 
 def by_step(steps: pd.DataFrame) -> Chart:
     """The same by step of the horizon: step, wape, naive_wape."""
     named = {"wape": "forecast", "naive_wape": "seasonal naive"}
-    return _shares(
-        steps, named, {"forecast": FORECAST, "seasonal naive": NAIVE}, "step:Q", "step of the horizon"
-    )
+    axis = alt.Axis(tickMinStep=1, grid=False, format="d")
+    along = alt.X("step:Q", title="step of the horizon", axis=axis, scale=alt.Scale(zero=False, nice=False))
+    colours = {"forecast": FORECAST, "seasonal naive": NAIVE}
+    return _shares(steps, named, colours, along, alt.Tooltip("step:Q"))
 
 
 def _shares(
-    frame: pd.DataFrame, named: dict[str, str], colours: dict[str, str], along: str, title: str | None = None
+    frame: pd.DataFrame, named: dict[str, str], colours: dict[str, str], along: alt.X, told: alt.Tooltip
 ) -> Chart:
-    field = along.split(":")[0]
+    field = str(along.shorthand).split(":")[0]
     long = frame[[field, *named]].rename(columns=named).melt(field, var_name="what", value_name="off by")
     drawn = (
         alt.Chart(long.dropna())
         .mark_line(strokeWidth=2, point=True)
         .encode(
-            x=alt.X(along, title=title, axis=alt.Axis(tickMinStep=1)) if title else alt.X(along, title=None),
-            y=alt.Y("off by:Q", title=None, axis=alt.Axis(format="%")),
+            x=along,
+            y=alt.Y("off by:Q", title="off by, of the total", axis=alt.Axis(format="%")),
             color=_colour("what", colours),
-            tooltip=[along, "what:N", alt.Tooltip("off by:Q", format=".1%")],
+            tooltip=[told, "what:N", alt.Tooltip("off by:Q", format=".1%")],
         )
     )
     return alt.layer(drawn).properties(height=HEIGHT)
 
 
 def coverage(outcome: pd.DataFrame) -> Chart:
-    """How often the actual value stayed below each quantile, beside how often it should have.
+    """How often the actual value was at or below each quantile, beside how often it should have been.
 
     Args:
         outcome: first, type, coverage.
@@ -163,20 +193,46 @@ def coverage(outcome: pd.DataFrame) -> Chart:
         alt.Chart(shown)
         .mark_line(strokeWidth=2, point=True)
         .encode(
-            x=alt.X("first:T", title=None),
-            y=alt.Y("coverage:Q", title=None, axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            x=_time("first", BEGINS),
+            y=alt.Y(
+                "coverage:Q",
+                title="of the actual values",
+                axis=alt.Axis(format="%"),
+                scale=alt.Scale(domain=[0, 1]),
+            ),
             color=_colour("type", colours),
-            tooltip=["first:T", "type:N", alt.Tooltip("coverage:Q", format=".1%")],
+            tooltip=[
+                _moment("first", BEGINS),
+                "type:N",
+                alt.Tooltip("coverage:Q", format=".1%"),
+                alt.Tooltip("wanted:Q", title="should be", format=".0%"),
+            ],
         )
     )
     wanted = (
         alt.Chart(shown.drop_duplicates("type"))
-        .mark_rule(strokeDash=[4, 4], opacity=0.7)
+        .mark_rule(strokeDash=[6, 4], strokeWidth=1.5)
         .encode(y="wanted:Q", color=_colour("type", colours))
     )
     return alt.layer(lines, wanted).properties(height=HEIGHT)
 
 
+def _time(field: str, title: str | None = None) -> alt.X:
+    return alt.X(f"{field}:T", title=title, axis=alt.Axis(labelExpr=TIME_LABELS, labelOverlap=True))
+
+
+def _moment(field: str, title: str | None = None) -> alt.Tooltip:
+    return alt.Tooltip(f"{field}:T", title=title or field, format=MOMENT)
+
+
+def _value(field: str, unit: str | None) -> alt.Y:
+    return alt.Y(f"{field}:Q", title=unit, scale=alt.Scale(zero=False))
+
+
 def _colour(field: str, colours: dict[str, str]) -> alt.Color:
+    """A legend on top, in as many lines as it takes to be read on a narrow screen, too."""
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    return alt.Color(f"{field}:N", title=None, scale=scale, legend=alt.Legend(orient="top"))
+    longest = max(map(len, colours), default=1)
+    columns = max(1, min(len(colours), LETTERS_ABREAST // (longest + 4)))
+    legend = alt.Legend(orient="top", columns=columns, labelLimit=400, symbolOpacity=1)
+    return alt.Color(f"{field}:N", title=None, scale=scale, legend=legend)

@@ -6,7 +6,7 @@ from dashboard import views
 from dashboard.athena import Unanswered
 from dashboard.workloads import Workload, workloads
 
-st.set_page_config(page_title="Forecasts", page_icon="📈", layout="wide", initial_sidebar_state="expanded")
+st.set_page_config(page_title="Forecasts", page_icon="📈", layout="wide", initial_sidebar_state="auto")
 
 
 def _chosen() -> Workload | None:

@@ -42,9 +42,20 @@ def head(table: str) -> str:
     return f"SELECT * FROM {name(table)} LIMIT 0"
 
 
+def described(table: str) -> str:
+    """The columns of a table with their types, without a look at its files."""
+    return f"DESCRIBE `{table}`"
+
+
 def runs(slug: str) -> str:
     """How the runs ended, the latest first."""
     return f"SELECT * FROM {name(slug + RUNS)} ORDER BY finished DESC LIMIT {MOST_RUNS}"
+
+
+def current(slug: str) -> str:
+    """The end of the run whose forecast readers see: the last that published or came back."""
+    where = "state IN ('published', 'rolled back')"
+    return f"SELECT * FROM {name(slug + RUNS)} WHERE {where} ORDER BY finished DESC LIMIT 1"
 
 
 @dataclass(frozen=True)

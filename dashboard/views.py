@@ -1,6 +1,7 @@
 """The views: what is forecast, what became of earlier forecasts, how good they were, how runs ended."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,14 +10,25 @@ import streamlit as st
 
 from dashboard import charts, questions
 from dashboard.questions import MOST_FOUND, MOST_WORST, Item, Items, Ledger
-from dashboard.workloads import Workload, columns, rows
+from dashboard.workloads import Workload, columns, numbers, rows
 
 NO_FORECAST = "Nothing has been forecast yet. The view Runs tells how the runs ended."
+NOTHING = ""  # in a cell without a value
 NO_LEDGER = (
     "No forecast can be compared yet: that takes a second upload, with values for a time that was forecast "
     "before. From then on each run compares the earlier forecasts with what came."
 )
-SHARES = ("wape", "naive_wape", "wql", "bias", "coverage")
+SHARES = {
+    "wape": "WAPE",
+    "naive_wape": "seasonal naive WAPE",
+    "promised": "promised WAPE",
+    "wql": "wQL",
+    "bias": "bias",
+    "coverage": "coverage",
+    "average wQL": "average wQL",
+    "WAPE": "WAPE",
+}
+WIDTHS = {"run": 110, "step": 120, "reason": 320, "gate": 240, "decision": 320, "drift": 320}
 
 
 def _workload() -> Workload:
@@ -25,13 +37,20 @@ def _workload() -> Workload:
     return chosen
 
 
+def _title(title: str, workload: Workload) -> None:
+    """On the page, and in the browser's tab."""
+    st.set_page_config(page_title=f"{title} · {workload.slug}")
+    st.title(title)
+    st.caption(f"Workload {workload.slug}")
+
+
 # -- what is forecast
 
 
 def forecast() -> None:
     """The current forecast of one item, after its recent past."""
     workload = _workload()
-    st.title("Forecast")
+    _title("Forecast", workload)
     current = _current(workload)
     _drift(workload)
     items = _items(workload)
@@ -44,7 +63,9 @@ def forecast() -> None:
         return
     shown = rows(items.chart(item))
     st.subheader(_label(item))
-    st.altair_chart(charts.fan(shown), width="stretch")
+    st.altair_chart(charts.fan(shown, _unit(workload)), width="stretch")
+    if isinstance(current.get("recalibration"), str):
+        st.caption(current["recalibration"])
     wide = shown.pivot_table(index="time", columns="type", values="value").reset_index()
     order = ["time", *(["actual"] if "actual" in wide else []), *_types(list(shown["type"].unique()))]
     _numbers(wide[order], f"{workload.slug}-{'-'.join(map(str, item))}")
@@ -55,30 +76,46 @@ def _types(kinds: Sequence[str]) -> list[str]:
 
 
 def _current(workload: Workload) -> "pd.Series[Any] | None":
-    """The run whose forecast readers see: the last that published or came back."""
-    known = rows(questions.runs(workload.slug))
-    live = known[known["state"].isin(["published", "rolled back"])]
+    """The run whose forecast readers see."""
+    live = rows(questions.current(workload.slug))
     return None if live.empty else live.iloc[0]
 
 
+def _unit(workload: Workload) -> str | None:
+    """What the values are called: the one number among the columns of the forecast."""
+    if not workload.has("_forecast"):
+        return None
+    found = numbers(f"{workload.slug}_forecast")
+    return found[0] if len(found) == 1 else None
+
+
 def _headline(current: "pd.Series[Any]", items: int) -> None:
+    first, last = _moments(current["first"], current["last"])
     facts = {
         "items": f"{items:,}",
-        "from": _moment(current["first"]),
-        "to": _moment(current["last"]),
-        "published": _moment(current["finished"]),
+        "from": first,
+        "to": last,
+        "published (UTC)": _moment(current["finished"]),
         "run": str(current["run"]),
     }
-    for place, (what, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
-        place.caption(what)
-        place.markdown(f"**{value}**")
+    with st.container(horizontal=True, gap="medium"):
+        for what, value in facts.items():
+            st.markdown(f":small[:gray[{what}]]  \n**{value}**", width="content")
 
 
 def _moment(value: Any) -> str:
-    moment = pd.Timestamp(value)
-    if pd.isna(moment):
-        return "–"
-    return f"{moment:%Y-%m-%d}" if moment == moment.normalize() else f"{moment:%Y-%m-%d %H:%M}"
+    return _moments(value)[0]
+
+
+def _moments(*values: Any) -> list[str]:
+    """Times as people read them: with hours, unless none of them has any."""
+    moments = [pd.Timestamp(value) for value in values]
+    form = (
+        "%Y-%m-%d %H:%M"
+        if any(one != one.normalize() for one in moments if one is not pd.NaT)
+        else "%Y-%m-%d"
+    )
+    return ["–" if one is pd.NaT else one.strftime(form) for one in moments]
 
 
 def _drift(workload: Workload) -> None:
@@ -103,7 +140,7 @@ def _choose(items: Items) -> Item | None:
     if not known:
         st.info(f"No item's name contains “{wanted}”." if wanted else NO_FORECAST)
         return None
-    more = f" (the first {MOST_FOUND})" if len(known) == MOST_FOUND else ""
+    more = f" (the {MOST_FOUND} largest{' that match' if wanted else ''})" if len(known) == MOST_FOUND else ""
     place = choice.selectbox(
         f"{' / '.join(items.keys)}{more}", range(len(known)), format_func=lambda n: _label(known[n])
     )
@@ -120,7 +157,7 @@ def _label(item: Item) -> str:
 def looking_back() -> None:
     """Earlier forecasts of one item over what really happened."""
     workload = _workload()
-    st.title("Looking back")
+    _title("Looking back", workload)
     items, ledger = _items(workload), _ledger(workload)
     if items is None or ledger is None:
         st.info(NO_LEDGER)
@@ -133,15 +170,35 @@ def looking_back() -> None:
     if compared.empty or kind is None:
         st.info(f"No value of {_label(item)} has come yet for a time that was forecast.")
         return
-    known = list(dict.fromkeys(compared["run"]))
-    chosen = st.multiselect("Runs", known, default=known[-6:], help="The latest are the last.")
+    named = _called(compared, "time")
+    chosen = st.multiselect(
+        "Forecasts by their beginning, the latest last",
+        list(named),
+        default=list(named)[-6:],
+        format_func=named.__getitem__,
+    )
     shown = compared[compared["run"].isin(chosen)]
     if shown.empty:
         st.info("Choose a run.")
         return
-    st.altair_chart(charts.look_back(shown, kind), width="stretch")
-    st.caption(f"The forecasts are those of type {kind}.")
+    drawn = shown.assign(run=shown["run"].map(named))
+    st.altair_chart(charts.look_back(drawn, ledger.types, _unit(workload)), width="stretch")
+    levels = charts.quantiles(ledger.types)
+    band = f" The shaded ranges are {levels[0]} to {levels[-1]}." if len(levels) > 1 else ""
+    st.caption(f"The lines are the forecasts of type {kind}.{band}")
     _numbers(shown, f"{workload.slug}-compared-{'-'.join(map(str, item))}")
+
+
+def _called(frame: pd.DataFrame, time: str) -> dict[str, str]:
+    """What people call each run: when its forecast begins, and the run where several do; oldest first.
+
+    Args:
+        frame: rows with a run and, in the column `time`, times of its forecast.
+    """
+    begins = frame.groupby("run", sort=False)[time].min().sort_values(kind="stable")
+    words = dict(zip(begins.index, _moments(*begins), strict=True))
+    often = Counter(words.values())
+    return {run: told if often[told] == 1 else f"{told} · {run}" for run, told in words.items()}
 
 
 def _ledger(workload: Workload) -> Ledger | None:
@@ -162,7 +219,7 @@ def _keys(workload: Workload) -> tuple[str, ...]:
 def accuracy() -> None:
     """How forecasts turned out: over time, by quantile, by step, and the worst items."""
     workload = _workload()
-    st.title("Accuracy")
+    _title("Accuracy", workload)
     _drift(workload)
     ledger = _ledger(workload)
     outcome = rows(ledger.outcome()) if ledger else pd.DataFrame()
@@ -181,14 +238,14 @@ def _turned_out(workload: Workload, ledger: Ledger, outcome: pd.DataFrame) -> No
     st.header("How forecasts turned out")
     ours = outcome[outcome["type"] == kind].sort_values("first").reset_index(drop=True)
     ours = ours.merge(_promised(workload), on="run", how="left")
-    st.caption(f"Off by how much of the total, forecasts of type {kind}; WAPE.")
+    st.caption(f"WAPE of the forecasts of type {kind}: what they were off by, as a share of the total.")
     st.altair_chart(charts.over_time(ours), width="stretch")
-    _numbers(_in_percent(ours), f"{workload.slug}-outcome")
-    st.header("How often the actual value stayed below each quantile")
-    st.caption("Dashed: how often it should.")
+    _numbers(ours, f"{workload.slug}-outcome")
+    st.header("How often the actual value was at or below each quantile")
+    st.caption("Dashed: how often it should be.")
     st.altair_chart(charts.coverage(outcome), width="stretch")
     _numbers(outcome[["run", "type", "first", "points", "coverage"]], f"{workload.slug}-coverage")
-    _of_a_run(workload, ledger, list(ours["run"])[::-1], kind)
+    _of_a_run(workload, ledger, _called(ours, "first"), kind)
 
 
 def _promises(workload: Workload) -> None:
@@ -214,25 +271,21 @@ def _promised(workload: Workload) -> pd.DataFrame:
     return known[["run", "wape"]].rename(columns={"wape": "promised"})
 
 
-def _of_a_run(workload: Workload, ledger: Ledger, runs: Sequence[str], kind: str) -> None:
+def _of_a_run(workload: Workload, ledger: Ledger, named: dict[str, str], kind: str) -> None:
     """The steps of one run's horizon, and the items that it forecast worst."""
-    st.header("One run in detail")
-    run = st.selectbox("Run", runs, help="The latest is the first.")
+    st.header("One forecast in detail")
+    run = st.selectbox(
+        "Forecast by its beginning, the latest first", list(named)[::-1], format_func=named.__getitem__
+    )
     steps = rows(ledger.by_step(run, kind, columns(f"{workload.slug}_outcome_by_step")))
     steps = steps.set_axis(["run", "type", "step", *steps.columns[3:]], axis=1)
     st.subheader("By step of the horizon")
     st.altair_chart(charts.by_step(steps), width="stretch")
-    _numbers(_in_percent(steps), f"{workload.slug}-{run}-steps")
-    st.subheader(f"The {MOST_WORST} items that were furthest off")
+    _numbers(steps, f"{workload.slug}-{run}-steps")
     worst = rows(ledger.worst(run, kind, columns(f"{workload.slug}_outcome_by_item")))
-    _numbers(_in_percent(worst.iloc[:, 2:]), f"{workload.slug}-{run}-worst", is_open=True)
-
-
-def _in_percent(frame: pd.DataFrame) -> pd.DataFrame:
-    """Shares in percent, for people."""
-    shares = {name: frame[name] * 100 for name in SHARES if name in frame}
-    named = {name: f"{name} %" for name in shares}
-    return frame.assign(**shares).round(2).rename(columns=named)
+    is_cut = len(worst) == MOST_WORST
+    st.subheader(f"The {MOST_WORST} items that were furthest off" if is_cut else "The items, the worst first")
+    _numbers(worst.iloc[:, 2:], f"{workload.slug}-{run}-worst", is_open=True)
 
 
 # -- how runs ended
@@ -241,7 +294,7 @@ def _in_percent(frame: pd.DataFrame) -> pd.DataFrame:
 def runs() -> None:
     """Every end of a run, the latest first, with gate, decision, drift and reason."""
     workload = _workload()
-    st.title("Runs")
+    _title("Runs", workload)
     _drift(workload)
     known = rows(questions.runs(workload.slug))
     if known.empty:
@@ -250,21 +303,20 @@ def runs() -> None:
     states = st.multiselect("State", sorted(known["state"].unique()), placeholder="all")
     shown = known[known["state"].isin(states)] if states else known
     shown = shown.assign(page=shown["flow_run"].map(_page_of))
-    order = ["finished", "state", "run", "page", "step", "reason", "gate", "decision", "drift", "items"]
-    order += ["rows", "first", "last"]
-    _numbers(shown[order].dropna(axis=1, how="all"), f"{workload.slug}-runs", is_open=True)
+    order = ["finished", "state", "run", "page", "step", "reason", "gate", "decision", "recalibration"]
+    order += ["drift", "items", "rows", "first", "last"]
+    listed = shown[[name for name in order if name in shown]].dropna(axis=1, how="all")
+    _numbers(listed, f"{workload.slug}-runs", is_open=True)
     st.header("One run in detail")
     ends = [f"{_moment(row['finished'])}  {row['state']}  {row['run'] or ''}" for _, row in shown.iterrows()]
-    place = st.selectbox(
-        "Run", range(len(ends)), format_func=ends.__getitem__, help="The latest is the first."
-    )
+    place = st.selectbox("Run, the latest first", range(len(ends)), format_func=ends.__getitem__)
     _details(shown.iloc[place])
 
 
 def _details(run: "pd.Series[Any]") -> None:
     """All that is known of how a run ended, in full."""
-    words = ("step", "reason", "gate", "decision", "drift")
-    told = {what: run[what] for what in words if isinstance(run[what], str)}
+    words = ("step", "reason", "gate", "decision", "recalibration", "drift")
+    told = {what: run[what] for what in words if isinstance(run.get(what), str)}
     for what, value in told.items():
         st.markdown(f"**{what.capitalize()}**")
         st.text(value)
@@ -284,8 +336,9 @@ def _page_of(flow_run: object) -> str | None:
 def _numbers(frame: pd.DataFrame, file: str, is_open: bool = False) -> None:
     """A table, folded away beside a chart, and the same as a file."""
     place = st.container() if is_open else st.expander("The numbers")
-    links = {"page": st.column_config.LinkColumn("page", display_text="Prefect")} if "page" in frame else {}
-    place.dataframe(frame, hide_index=True, width="stretch", column_config=links)
+    place.dataframe(
+        frame, hide_index=True, width="stretch", column_config=_columns(frame), placeholder=NOTHING
+    )
     place.download_button(
         "Download as CSV",
         frame.to_csv(index=False).encode(),
@@ -293,3 +346,20 @@ def _numbers(frame: pd.DataFrame, file: str, is_open: bool = False) -> None:
         "text/csv",
         key=f"download {file}",
     )
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, Any]:
+    """How columns are shown; the file has them as they are."""
+    config = st.column_config
+    shown: dict[str, Any] = {}
+    for name in frame.columns:
+        if name in SHARES:
+            shown[name] = config.NumberColumn(SHARES[name], format="percent")
+        elif name == "page":
+            shown[name] = config.LinkColumn("page", display_text="Prefect")
+        elif pd.api.types.is_datetime64_any_dtype(frame[name]):
+            label = f"{name} (UTC)" if name in ("finished", "published") else name
+            shown[name] = config.DatetimeColumn(label, format="YYYY-MM-DD HH:mm")
+        elif name in WIDTHS:
+            shown[name] = config.TextColumn(width=WIDTHS[name])
+    return shown

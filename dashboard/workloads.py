@@ -45,6 +45,13 @@ def columns(table: str) -> tuple[str, ...]:
     return tuple(rows(questions.head(table)).columns)
 
 
+def numbers(table: str) -> list[str]:
+    """The columns of a table that are numbers with a fraction."""
+    lines = rows(questions.described(table)).astype(str).agg("\t".join, axis=1)
+    pairs = [line.split()[:2] for line in lines]
+    return [pair[0] for pair in pairs if pair[1:] == ["double"]]
+
+
 def workloads() -> list[Workload]:
     """Every workload that has run, by name; each has a table of its runs."""
     listed = frozenset(rows(questions.workloads()).iloc[:, 0].astype(str).str.strip())

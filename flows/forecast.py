@@ -132,7 +132,7 @@ def _forecast(job: Job, checked: Checked) -> State[Any]:
     types = [spec.type for spec in job.params.datasets]
     datasets = {one: create_dataset(job, one) for one in types}
     group = create_dataset_group(job, list(datasets.values()))
-    choice = choose_predictor(job, checked, datasets, group)
+    choice = choose_predictor(job, datasets, group)
     imports = [import_data.submit(job, checked, one, datasets[one]) for one in types if choice.imports]
     for done in imports:
         done.result()

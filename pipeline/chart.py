@@ -18,7 +18,7 @@ from pipeline.inputs import Inputs
 from pipeline.observations import forecast_rows, target_rows
 from pipeline.params import Params
 from pipeline.publish import Manifest
-from pipeline.quantiles import type_order
+from pipeline.quantiles import middle, type_order
 from pipeline.workload import Workload
 
 HORIZONS_OF_HISTORY = 4  # how much of the past stands beside the forecast
@@ -68,21 +68,14 @@ def _panel(panel: Axes, item: str, history: pd.DataFrame, forecast: pd.DataFrame
         panel.fill_between(
             wide.index, wide[low], wide[high], color=FORECAST_COLOR, alpha=0.25, label=band, lw=0
         )
-    middle = _middle(quantiles, list(wide.columns))
-    panel.plot(wide.index, wide[middle].to_numpy(), color=FORECAST_COLOR, linewidth=1.2, label=middle)
+    centre = middle(list(wide.columns))
+    panel.plot(wide.index, wide[centre].to_numpy(), color=FORECAST_COLOR, linewidth=1.2, label=centre)
     name = item if len(item) <= LONGEST_NAME else item[: LONGEST_NAME - 1] + "…"
     panel.set_title(name.replace("$", r"\$"), fontsize=8, loc="left")
     panel.tick_params(labelsize=7)
     panel.xaxis.get_offset_text().set_fontsize(7)
     panel.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(panel.xaxis.get_major_locator()))
     panel.spines[["top", "right"]].set_visible(False)
-
-
-def _middle(quantiles: list[str], columns: list[str]) -> str:
-    """The line in the middle of the fan: the median, else the mean, else the quantile nearest to it."""
-    if "p50" in columns:
-        return "p50"
-    return "mean" if "mean" in columns else min(quantiles, key=lambda label: abs(int(label[1:]) - 50))
 
 
 def chart_data(

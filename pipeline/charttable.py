@@ -30,6 +30,7 @@ from pipeline.errors import code_of, translated
 from pipeline.forecastfile import Block, Key, Layout, blocks
 from pipeline.params import Params
 from pipeline.publish import FILE, Manifest
+from pipeline.quantiles import middle
 from pipeline.recent import joined, shifted, steps_ahead, steps_back
 from pipeline.workload import Workload
 
@@ -247,10 +248,7 @@ class _Rows:
         past = [shifted(manifest.first, params.frequency, -back) for back in range(steps, 0, -1)]
         ahead = steps_ahead(manifest.first, params.frequency, manifest.horizon)
         self._past, self._ahead = _moments(past), _moments(ahead)
-        self._middle = next((n for name in ("p50", "mean") if (n := self._place(name)) is not None), 0)
-
-    def _place(self, name: str) -> int | None:
-        return self._types.index(name) if name in self._types else None
+        self._middle = manifest.types.index(middle(manifest.types))
 
     def of_chart(self, keys: list[Key], actual: np.ndarray, forecast: np.ndarray) -> pa.Table:
         """Each item's [n, reach] actual values where there are any, then its [n, H, K] forecasts."""

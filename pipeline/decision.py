@@ -223,7 +223,7 @@ def data_of(normalised: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]]) 
     own = {
         name: value
         for name, value in normalised.items()
-        if name not in ("DatasetGroup", "Predictor", "Forecast")
+        if name not in ("DatasetGroup", "Predictor", "Forecast", "Recalibration")
     }
     objects = sorted([o["key"], o["size"], o["etag"]] for o in inputs)
     return hashlib.sha256(json.dumps([own, objects], sort_keys=True).encode()).hexdigest()[:16]

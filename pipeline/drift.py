@@ -16,17 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import storage
+from pipeline import outcome, storage
 from pipeline.ledger import Score
+from pipeline.outcome import Losses
 from pipeline.policy.drift import Drift
 from pipeline.quantiles import quantile
 from pipeline.workload import Workload
 
-LEAST_STEPS = 3  # of a forecast that have come; one day alone may be a feast
+LEAST_STEPS = 3  # of a forecast that have come, or all that it has; one day alone may be a feast
 MOST_FORECASTS = 12  # older ones tell of other times
 CERTAINTY = 3.0  # standard errors that a mean must lie beyond
-
-Losses = Mapping[str, float]  # weighted quantile loss by quantile as the API writes it: "0.5"
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def judged(scores: Sequence[Score]) -> list[Score]:
     whose period ends before that one's begins, and so on.
     """
     kept: list[Score] = []
-    told = (one for one in scores if one.steps >= LEAST_STEPS)
+    told = (one for one in scores if one.steps >= min(LEAST_STEPS, one.horizon or LEAST_STEPS))
     for one in sorted(told, key=lambda score: (score.last, score.run), reverse=True):
         if not kept or one.last < kept[-1].first:
             kept.append(one)
@@ -85,7 +84,7 @@ def judged(scores: Sequence[Score]) -> list[Score]:
 
 
 def _shift(newest: Score, limits: Drift, figures: dict[str, float]) -> Iterator[str]:
-    if newest.shifted is None or newest.shift is None:
+    if newest.shifted is None or newest.shift is None or newest.steps < LEAST_STEPS:
         return
     figures |= {"shifted_items": newest.shifted, "shift": newest.shift}
     if limits.most_shifted_items is not None and newest.shifted > limits.most_shifted_items:
@@ -100,7 +99,8 @@ def _accuracy(
     scores: Sequence[Score], promises: Mapping[str, Losses], limits: Drift, figures: dict[str, float]
 ) -> Iterator[str]:
     """The logarithms of live loss over promise, one for each forecast, against their own scatter."""
-    falls = [fall for one in scores if (fall := _fall(one, promises.get(one.run, {}))) is not None]
+    compared = [outcome.of_losses(one, promises.get(one.run, {})) for one in scores]
+    falls = [math.log(one.came / one.promised) for one in compared if one is not None and one.came > 0]
     if not _enough(falls, limits):
         return
     mean, error = _mean(falls)
@@ -111,14 +111,6 @@ def _accuracy(
             f"The last {len(falls)} forecasts turned out worse than their backtests promised: their weighted "
             f"quantile loss was {math.exp(mean):.2f} times the promise; {1 + limit:.2f} times is allowed."
         )
-
-
-def _fall(score: Score, promise: Losses) -> float | None:
-    promised = {float(name): loss for name, loss in promise.items()}
-    live = {share: loss for label, loss in score.losses.items() if (share := quantile(label)) is not None}
-    common = [share for share in live if share in promised]
-    came, said = sum(live[share] for share in common), sum(promised[share] for share in common)
-    return math.log(came / said) if came > 0 and said > 0 else None
 
 
 def _coverage(scores: Sequence[Score], limits: Drift, figures: dict[str, float]) -> Iterator[str]:
@@ -140,11 +132,9 @@ def _coverage(scores: Sequence[Score], limits: Drift, figures: dict[str, float])
 
 def covered(score: Score) -> tuple[float, float] | None:
     """The share of values between the outermost quantiles, and what it should be; None without two."""
-    shares = {
-        share: below for label, below in score.coverage.items() if (share := quantile(label)) is not None
-    }
+    shares = [share for label in score.coverage if (share := quantile(label)) is not None]
     low, high = min(shares, default=0.5), max(shares, default=0.5)
-    return (shares[high] - shares[low], high - low) if low < 0.5 < high else None
+    return (score.inside, high - low) if score.inside is not None and low < 0.5 < high else None
 
 
 def _enough(found: Sequence[float], limits: Drift) -> bool:

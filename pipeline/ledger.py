@@ -30,7 +30,7 @@ from pipeline.forecastfile import Block, Layout, blocks
 from pipeline.frequency import Frequency
 from pipeline.params import Params
 from pipeline.publish import FILE, Manifest
-from pipeline.quantiles import quantile
+from pipeline.quantiles import middle, quantile
 from pipeline.recent import Recent, joined, shifted, steps_ahead, steps_back
 from pipeline.workload import Workload
 
@@ -40,6 +40,8 @@ FOLDER = "ledger/"
 SCORES = "scores.parquet"
 LIVE = "LIVE"
 FAR = 4.0  # standard deviations: errors that go together in all steps come as far once in 16,000 times
+NUMBERS = ("quantile", "forecast", "actual", "naive")  # the last columns of a row
+ROWS_READ = 100_000
 DIGEST = "sha256"  # of the content, kept with the object: what has not changed is not written
 
 # Steps after which a rhythm comes again, for a step of one unit.
@@ -55,7 +57,7 @@ class Score:
     last: str  # … and its last
     steps: int  # of the horizon that have an actual value
     points: int  # items × steps that have one
-    wape: float | None  # of the median, or the mean
+    wape: float | None  # of the median, the mean, or the quantile in the middle
     naive_wape: float | None  # of the seasonal naive forecast, over the points that it has
     bias: float | None  # Σ (forecast − actual) / Σ |actual|
     losses: dict[str, float]  # wQL by label
@@ -63,6 +65,10 @@ class Score:
     history: str  # digest of the values that it was scored with
     shift: float | None = None  # of the typical item: mean error, in standard deviations of its intervals
     shifted: float | None = None  # share of the items that lie FAR off
+    inside: float | None = (
+        None  # share of actual values from the lowest to the highest quantile, both included
+    )
+    horizon: int | None = None  # steps of the forecast; None of a score that an older version has written
 
     def words(self) -> str:
         """For people: how good the forecast was, beside a naive one, and what its outer quantiles held."""
@@ -73,11 +79,11 @@ class Score:
             better = "better" if self.wape < self.naive_wape else "worse"
             told += f"; a seasonal naive forecast of the same time by {self.naive_wape:.1%}: it was {better}"
         labels = sorted(self.coverage, key=lambda label: quantile(label) or 0.0)
-        if len(labels) > 1:
+        if self.inside is not None:
             low, high = labels[0], labels[-1]
-            held = self.coverage[high] - self.coverage[low]
             wanted = (quantile(high) or 0.0) - (quantile(low) or 0.0)
-            told += f". Between its {low} and {high} lay {held:.0%} of what came, of {wanted:.0%} that should"
+            told += f". Between its {low} and {high} lay {self.inside:.0%} of what came"
+            told += f", of {wanted:.0%} that should"
         return f"{told}."
 
     def row(self) -> dict[str, Any]:
@@ -86,7 +92,9 @@ class Score:
         numbers |= {f"wQL {label}": loss for label, loss in self.losses.items()}
         shown = {name: "" if number is None else f"{number:.4f}" for name, number in numbers.items()}
         shares = {f"at or below {label}": f"{share:.0%}" for label, share in self.coverage.items()}
-        period = f"{self.first} … {self.last}"
+        if self.inside is not None:
+            shares["between the outermost"] = f"{self.inside:.0%}"
+        period = f"{self.first} … {self.last}".replace("T", " ")
         return {
             "run": self.run,
             "period": period,
@@ -149,7 +157,7 @@ def _windows(
     """The forecasts that can be compared, newest first, each with the part of the history that it needs."""
     wanted = set(runs) if runs is not None else None
     names = [one.run for one in publish.archived(s3, workload) if wanted is None or one.run in wanted]
-    described = [m for name in names if (m := _comparable(s3, workload, params, name)) is not None]
+    described = [m for name in names if (m := comparable(s3, workload, params, name)) is not None]
     window: _Window | None = None
     for manifest in sorted(described, key=lambda m: (m.last, m.run), reverse=True):
         if window is None or not window.holds(manifest):
@@ -218,12 +226,14 @@ class _Sums:
 
     def __init__(self, types: Sequence[str]) -> None:
         self.types = list(types)
-        self.middle = next((name for name in ("p50", "mean") if name in self.types), self.types[0])
+        self.middle = middle(self.types)
         self.points = 0
         self.naive_size = 0.0
         self.size = self.error = self.bias = self.naive_error = 0.0
         self.loss = dict.fromkeys(self.types, 0.0)
         self.below = dict.fromkeys(self.types, 0)
+        self.inside = 0
+        self.quantiles = [label for label in self.types if quantile(label) is not None]
         self.last_step = 0
         self.shifts: list[np.ndarray] = []  # of the items, block by block
 
@@ -237,6 +247,7 @@ class _Sums:
         self.shifts.append(_shifts(actual, forecast, self.types, self.middle))
         for place, label in enumerate(self.types):
             self._add_type(label, actual[known], forecast[..., place][known])
+        self._add_inside(actual[known], forecast[known])
         both = known & np.isfinite(naive)
         self.naive_size += float(np.abs(actual[both]).sum())
         self.naive_error += float(np.abs(actual[both] - naive[both]).sum())
@@ -251,8 +262,14 @@ class _Sums:
             self.loss[label] += float(2 * np.maximum(over, under).sum())
             self.below[label] += int((actual <= forecast).sum())
 
+    def _add_inside(self, actual: np.ndarray, forecast: np.ndarray) -> None:
+        """Both ends count: of an item that is mostly zero, the lowest quantile and most values are."""
+        if len(self.quantiles) > 1:
+            low, high = (forecast[:, self.types.index(self.quantiles[end])] for end in (0, -1))
+            self.inside += int(((low <= actual) & (actual <= high)).sum())
+
     def score(self, manifest: Manifest, history: str) -> Score:
-        quantiles = [label for label in self.types if quantile(label) is not None]
+        has_interval = len(self.quantiles) > 1 and self.points > 0
         shifts = np.concatenate([np.empty(0), *self.shifts])
         return Score(
             run=manifest.run,
@@ -263,11 +280,13 @@ class _Sums:
             wape=_share(self.error, self.size),
             naive_wape=_share(self.naive_error, self.naive_size),
             bias=_share(self.bias, self.size),
-            losses={label: self.loss[label] / self.size for label in quantiles if self.size},
-            coverage={label: self.below[label] / self.points for label in quantiles if self.points},
+            losses={label: self.loss[label] / self.size for label in self.quantiles if self.size},
+            coverage={label: self.below[label] / self.points for label in self.quantiles if self.points},
             history=history,
             shift=float(np.median(shifts)) if len(shifts) else None,
             shifted=float((np.abs(shifts) > FAR).mean()) if len(shifts) else None,
+            inside=self.inside / self.points if has_interval else None,
+            horizon=manifest.horizon,
         )
 
 
@@ -301,7 +320,8 @@ def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _comparable(s3: Any, workload: Workload, params: Params, run: str) -> Manifest | None:
+def comparable(s3: Any, workload: Workload, params: Params, run: str) -> Manifest | None:
+    """A forecast of the archive with today's columns and frequency; None for others."""
     try:
         manifest = publish.description(s3, workload, run)
     except Missing:  # removed meanwhile
@@ -323,7 +343,8 @@ def _computed(
     if not np.isfinite(actual).any():
         return None
     history = _digest(window.history.items, np.hstack([actual, naive]))
-    if is_known and (known := scored(s3, workload, manifest.run)) and known.history == history:
+    known = scored(s3, workload, manifest.run) if is_known else None
+    if known is not None and known.history == history and known.horizon is not None:
         return known, {}
     sums = _Sums(manifest.types)
     times = steps_ahead(manifest.first, params.frequency, ahead)
@@ -380,7 +401,7 @@ def _matched(
 def _schema(layout: Layout) -> pa.Schema:
     keys = [(name, pa.string()) for name in layout.keys]
     own = [("timestamp", pa.string()), ("step", pa.int32()), ("type", pa.string())]
-    own += [(name, pa.float64()) for name in ("quantile", "forecast", "actual", "naive")]
+    own += [(name, pa.float64()) for name in NUMBERS]
     return pa.schema([*keys, *[(own_name(name, layout.keys), kind) for name, kind in own]])
 
 
@@ -408,6 +429,27 @@ def _rows(block: Block, actual: np.ndarray, naive: np.ndarray, layout: Layout) -
         ],
     ]
     return pa.Table.from_arrays(columns, schema=_schema(layout))
+
+
+def compared(s3: Any, workload: Workload, manifest: Manifest) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The values in the ledger that have come of a forecast: [n] actual values and [n, K] forecasts."""
+    rel = f"{FOLDER}{manifest.run}/{SCORES}"
+    kinds = len(manifest.types)
+    with tempfile.TemporaryFile() as file:
+        with translated(f"reading {workload.uri(rel)}"):
+            s3.download_fileobj(workload.bucket, workload.key(rel), file)
+        table = pa.parquet.ParquetFile(file)
+        names = table.schema_arrow.names[-len(NUMBERS) :]
+        held = np.empty((0, len(NUMBERS)))
+        for batch in table.iter_batches(kinds * ROWS_READ, columns=names):
+            read = np.column_stack([one.to_numpy(zero_copy_only=False) for one in batch.columns])
+            rows = np.concatenate([held, read])
+            whole = len(rows) // kinds * kinds
+            held = rows[whole:]
+            forecast, actual = (
+                rows[:whole, NUMBERS.index(name)].reshape(-1, kinds) for name in ("forecast", "actual")
+            )
+            yield actual[:, 0], forecast
 
 
 def _outcome(run: str) -> str:

@@ -14,7 +14,9 @@ from pipeline.decision import Decision
 from pipeline.errors import PipelineError
 from pipeline.frequency import Frequency
 from pipeline.publish import Manifest
+from pipeline.recalibration import Adjustment
 from pipeline.record import Record
+from pipeline.verdict import figure
 from pipeline.workload import Workload, one_line
 
 LONGEST_SUBJECT = 100  # the limit of SNS, which takes ASCII only there
@@ -60,6 +62,7 @@ def success(
         "",
         accuracy.words() if accuracy else "The accuracy was not measured.",
         *_metric_lines(accuracy),
+        *_recalibration_lines(record),
         *([f"Gate: {checked}."] if checked else []),
         *([f"Last time: {outcome}"] if outcome else []),
         "",
@@ -228,10 +231,16 @@ def _training_lines(record: Record | None) -> list[str]:
     return [Decision.from_dict(record.training).words()]
 
 
+def _recalibration_lines(record: Record | None) -> list[str]:
+    if record is None or record.recalibration is None:
+        return []
+    return [f"Recalibration: {Adjustment(**record.recalibration).words()}"]
+
+
 def _metric_lines(accuracy: Accuracy | None) -> list[str]:
     if not accuracy:
         return []
-    return [f"  {name}: {value:.4g}" for name, value in accuracy.best.items()]
+    return [f"  {name}: {figure(value)}" for name, value in accuracy.best.items()]
 
 
 def _places(workload: Workload, manifest: Manifest, tables: Sequence[str]) -> list[str]:

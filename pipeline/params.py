@@ -6,7 +6,7 @@
     Forecast         members of CreateForecast
     TimestampFormat  and other members of CreateDatasetImportJob
     PerformDelete    whether a run removes its forecast, predictor and imports at the end
-    Checks, Gate, Retraining, Drift, Retention   sections of our own, see `policy`
+    Checks, Recalibration, Gate, Retraining, Drift, Retention   sections of our own, see `policy`
 
 The other members are Amazon's own and are checked against botocore's model of the API; the rules between them
 are in `rules`. Members that a run fills in itself (ARNs, paths) cannot be given.
@@ -25,6 +25,7 @@ from pipeline.policy import section
 from pipeline.policy.checks import Checks
 from pipeline.policy.drift import Drift
 from pipeline.policy.gate import Gate
+from pipeline.policy.recalibration import Recalibration
 from pipeline.policy.retention import Retention
 from pipeline.policy.retraining import Retraining
 from pipeline.quantiles import DEFAULT_TYPES, type_label, type_order
@@ -37,6 +38,7 @@ _REQUIRED = ("DatasetGroup", "Datasets", "Predictor", "Forecast")
 _IMPORT_MEMBERS = ("TimestampFormat", "TimeZone", "UseGeolocationForTimeZone", "GeolocationFormat")
 SECTIONS: Mapping[str, type] = {
     "Checks": Checks,
+    "Recalibration": Recalibration,
     "Gate": Gate,
     "Retraining": Retraining,
     "Drift": Drift,
@@ -228,6 +230,10 @@ class Params:
         return section.read(Checks, self.document.get("Checks", {}))
 
     @cached_property
+    def recalibration(self) -> Recalibration:
+        return section.read(Recalibration, self.document.get("Recalibration", {}))
+
+    @cached_property
     def gate(self) -> Gate:
         return section.read(Gate, self.document.get("Gate", {}))
 
@@ -253,6 +259,9 @@ class Params:
             "Checks": section.written(self.checks),
             "TimestampFormat": self.timestamp_format,
         }
+        filled.pop("Recalibration", None)
+        if self.recalibration.is_on:
+            filled["Recalibration"] = section.written(self.recalibration)
         filled["Forecast"] = {**filled["Forecast"], "ForecastTypes": self.type_labels}
         filled["Datasets"] = [dict(spec.request) for spec in self.datasets]
         return filled

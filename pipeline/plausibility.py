@@ -17,7 +17,7 @@ from pipeline.params import Params
 from pipeline.policy.gate import Gate
 from pipeline.recent import FEWEST_STEPS, Recent, joined
 from pipeline.tally import Tally
-from pipeline.verdict import Check, count, worst, worst_names
+from pipeline.verdict import Check, count, figure, worst, worst_names
 
 FEWEST_ROWS = 5  # services leave out items with fewer
 LEAST_WINDOW = 24  # steps in which an item has to vary to be called varying
@@ -176,8 +176,8 @@ def _total(evidence: Evidence, name: str, member: str, limit: float) -> Check:
     nearest = min(max(found, low), high)
     factor = float(_factor(found, nearest, CALM_TOTAL * float(np.abs(totals).max())))
     words = (
-        f"all items together are forecast at {found:.4g} a {evidence.params.frequency.words}; the last year "
-        f"had {low:.4g} to {high:.4g} over a horizon, which makes a factor of {factor:.3g}."
+        f"all items together are forecast at {figure(found)} a {evidence.params.frequency.words}; the last "
+        f"year had {figure(low)} to {figure(high)} over a horizon, which makes a factor of {factor:.3g}."
     )
     return _limited(name, member, words, factor, limit, factor > limit)
 
@@ -209,10 +209,12 @@ def _change(evidence: Evidence, name: str, member: str, limit: float) -> Check:
     now, then = float(new[both].sum()), float(last[both].sum())
     calm = CALM_CHANGE * float(np.abs(totals).max(initial=0.0))
     whole, middle = float(_factor(now, then, calm)), float(np.median(by_item))
+    compared = [key for key, has in zip(evidence.keys, both, strict=True) if has]
+    changed = worst(compared, by_item > 0, by_item)
     words = (
-        f"for the times in both, all items together are forecast at {now:.4g}, and were at {then:.4g} in run "
-        f"{evidence.last_run}, a factor of {whole:.3g}; the median item has {middle:.3g}, the largest "
-        f"{worst([key for key, has in zip(evidence.keys, both, strict=True) if has], by_item > 0, by_item)}."
+        f"for the times in both, all items together are forecast at {figure(now)}, and were at "
+        f"{figure(then)} in run {evidence.last_run}, a factor of {whole:.3g}; the median item has "
+        f"{middle:.3g}, the largest {changed}."
     )
     return _limited(name, member, words, max(whole, middle), limit, max(whole, middle) > limit)
 

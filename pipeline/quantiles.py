@@ -1,18 +1,27 @@
 """Forecast types: quantiles and the mean, as the API and as exports write them."""
 
+from collections.abc import Sequence
+
 DEFAULT_TYPES = ["0.1", "0.5", "0.9"]  # the API's own default
+MEDIAN, MEAN = "p50", "mean"
 
 
 def type_label(forecast_type: str) -> str:
     """The name of a forecast type in exports: 0.5, .5 and 0.50 are p50; mean is mean."""
-    return "mean" if forecast_type == "mean" else f"p{round(float(forecast_type) * 100)}"
+    return MEAN if forecast_type == MEAN else f"p{round(float(forecast_type) * 100)}"
 
 
 def type_order(label: str) -> int:
     """Sorts labels: mean, then quantiles ascending."""
-    return -1 if label == "mean" else int(label[1:])
+    return -1 if label == MEAN else int(label[1:])
 
 
 def quantile(label: str) -> float | None:
     """The quantile that a label names; None for the mean."""
-    return None if label == "mean" else int(label[1:]) / 100
+    return None if label == MEAN else int(label[1:]) / 100
+
+
+def middle(labels: Sequence[str]) -> str:
+    """The type that stands for a forecast in one number: the median, the mean, or the nearest quantile."""
+    usual = [label for label in (MEDIAN, MEAN) if label in labels]
+    return usual[0] if usual else min(labels, key=lambda label: abs(int(label[1:]) - 50))

@@ -27,6 +27,7 @@ class Record:
     arns: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] | None = None  # whether it trained, and why
     accuracy: Mapping[str, Any] | None = None
+    recalibration: Mapping[str, Any] | None = None  # what was done with the intervals, where params.json asks
     retention: str | None = None  # what was removed of earlier runs
     step: str | None = None  # the step that failed or refused
     cause: str | None = None

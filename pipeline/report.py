@@ -6,7 +6,7 @@ comes from the customer is escaped, and no address is fetched to show it.
 
 import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -22,12 +22,15 @@ from pipeline.errors import translated
 from pipeline.ledger import Score
 from pipeline.publish import Manifest
 from pipeline.quality import printable
+from pipeline.recalibration import Adjustment
 from pipeline.record import Record
-from pipeline.verdict import Verdict
+from pipeline.verdict import Verdict, figure
 from pipeline.workload import Workload
 
 TEMPLATE = "report.html.jinja"
 MOST_ROWS = 200  # of a table; the rest is in the objects that are linked
+LONGEST_LINE = 24  # letters that are never broken: a time, a name, a number
+SHORTER = {"AverageWeightedQuantileLoss": "average wQL"}  # names of columns
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,10 @@ class Cell:
     text: str
     is_number: bool = False
     link: str = ""
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.text) > LONGEST_LINE
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,7 @@ def render(workload: Workload, run: str, facts: Facts) -> str:
         _accuracy(facts),
         _outcome(facts),
         _drift(facts),
+        _recalibration(facts),
         _gate(facts),
         _quality(facts),
         _training(facts),
@@ -150,7 +158,7 @@ def _contents(facts: Facts) -> Section:
         "types": ", ".join(of.types),
         "rows": of.rows,
         "columns": ", ".join(of.columns),
-        "published (UTC)": of.published_at,
+        "published (UTC)": (of.published_at or "").replace("T", " ").removesuffix("Z") or None,
         "in the place of run": of.previous,
     }
     return _pairs("The forecast", shown)
@@ -166,7 +174,19 @@ def _accuracy(facts: Facts) -> Section:
     title = "Accuracy in backtests"
     if facts.accuracy is None:
         return Section(title)
-    return _table(title, facts.accuracy.rows(), [facts.accuracy.words()])
+    rows = [
+        {SHORTER.get(name, name): value for name, value in row.items() if name not in ("start", "end")}
+        for row in facts.accuracy.rows()
+    ]
+    return _table(title, rows, [facts.accuracy.words(), *_beside_naive(facts.accuracy)])
+
+
+def _beside_naive(accuracy: Accuracy) -> Iterator[str]:
+    """MASE is what the forecast was off by, in what a seasonal naive one was off by."""
+    scaled = accuracy.best.get("MASE")
+    if scaled is not None:
+        better = "better than" if scaled < 1 else "no better than"
+        yield f"That is {better} a seasonal naive forecast, whose MASE is 1: theirs is {scaled:.2f}."
 
 
 def _outcome(facts: Facts) -> Section:
@@ -174,7 +194,7 @@ def _outcome(facts: Facts) -> Section:
     score = facts.outcome
     if score is None:
         return Section(title)
-    return _table(title, [score.row()], [score.words()])
+    return _pairs(title, score.row(), [score.words()])
 
 
 def _drift(facts: Facts) -> Section:
@@ -183,6 +203,13 @@ def _drift(facts: Facts) -> Section:
     lines = facts.drift.reasons or ("What came is what was forecast, as far as chance goes.",)
     figures = {name.replace("_", " "): value for name, value in facts.drift.figures.items()}
     return _pairs("Drift", figures, lines)
+
+
+def _recalibration(facts: Facts) -> Section:
+    stored = facts.record.recalibration if facts.record else None
+    if stored is None:
+        return Section("Recalibration")
+    return Section("Recalibration", lines=(Adjustment(**stored).words(),))
 
 
 def _gate(facts: Facts) -> Section:
@@ -208,7 +235,8 @@ def _quality(facts: Facts) -> Section:
         }
         for one in facts.quality["findings"]
     ]
-    found = f"{facts.quality['rows']} rows were checked, {facts.quality['bad_rows']} are bad."
+    bad = facts.quality["bad_rows"]
+    found = f"{facts.quality['rows']} rows were checked, {bad} {'is' if bad == 1 else 'are'} bad."
     return _table(title, rows, [found if rows else f"{found} Nothing was found."])
 
 
@@ -232,7 +260,8 @@ def _settings(facts: Facts) -> Section:
 
 
 def _pairs(title: str, shown: Mapping[str, Any], lines: Sequence[str] = ()) -> Section:
-    rows = tuple((Cell(name), _cell(value)) for name, value in shown.items() if value is not None)
+    told = ((name, _cell(value).text) for name, value in shown.items())
+    rows = tuple((Cell(name), Cell(text)) for name, text in told if text)
     return Section(title, tuple(lines), (), rows)
 
 
@@ -247,4 +276,4 @@ def _table(title: str, rows: Sequence[Mapping[str, Any]], lines: Iterable[str] =
 def _cell(value: Any) -> Cell:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Cell("" if value is None else str(value))
-    return Cell(f"{value:.4g}" if isinstance(value, float) else str(value), is_number=True)
+    return Cell(figure(value) if isinstance(value, float) else str(value), is_number=True)

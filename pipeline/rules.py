@@ -361,6 +361,9 @@ def _dimensions(draft: Draft) -> Iterator[Problem]:
             rule = "a forecast dimension is a text field of the target data other than the item key"
             there = ", ".join(target.dimensions) or "none"
             yield Problem(where, shown(name), rule, f"There are: {there}.")
+        if re.fullmatch(r"p\d{1,2}|mean", name, re.IGNORECASE):
+            rule = "the service's forecasts have columns of such names themselves"
+            yield Problem(where, shown(name), rule, "Rename the attribute.")
 
 
 def _types(draft: Draft) -> Iterator[Problem]:
@@ -375,6 +378,17 @@ def _types(draft: Draft) -> Iterator[Problem]:
             yield Problem(where, label, "it is listed twice", "Remove one.")
         if len(given) > MOST_TYPES:
             yield Problem(where, f"{len(given)} types", f"there can be {MOST_TYPES}", "Remove some.")
+
+
+def _recalibrated_types(draft: Draft) -> Iterator[Problem]:
+    if _object(draft.document, "Recalibration").get("When") != "needed":
+        return
+    forecast, predictor = (_object(draft.document, name) for name in ("Forecast", "Predictor"))
+    types = _strings(forecast, "ForecastTypes") or _strings(predictor, "ForecastTypes") or DEFAULT_TYPES
+    shares = [float(each) for each in types if _is_quantile(each)]
+    if 0.5 not in shares or not min(shares) < 0.5 < max(shares):
+        rule = "it moves the quantiles about the median, and needs 0.5 and one on either side of it"
+        yield Problem("Forecast.ForecastTypes", ", ".join(types), rule, 'Add them, or set When to "never".')
 
 
 def _is_quantile(text: str) -> bool:
@@ -455,6 +469,9 @@ def _filling(draft: Draft) -> Iterator[Problem]:
             there = ", ".join([own, *features])
             rule = "it is neither the target nor a numeric field of the related data"
             yield Problem(where, shown(name), rule, f"There are: {there}.")
+        if re.fullmatch(r"p\d{1,2}|mean", name, re.IGNORECASE):
+            rule = "the service's forecasts have columns of such names themselves"
+            yield Problem(where, shown(name), rule, "Rename the attribute.")
             continue
         for key, value in parameters.items():
             yield from _filling_parameter(f"{where}, {key}", key, value, parameters, is_target=name == own)
@@ -537,6 +554,7 @@ RULES: tuple[Rule, ...] = (
     _horizon,
     _dimensions,
     _types,
+    _recalibrated_types,
     _metric,
     _algorithm,
     _tuning,

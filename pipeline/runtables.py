@@ -22,6 +22,7 @@ from pipeline.accuracy import Accuracy
 from pipeline.decision import Decision
 from pipeline.errors import BadInput, PipelineError, translated
 from pipeline.publish import MOMENT, Manifest
+from pipeline.recalibration import Adjustment
 from pipeline.record import Record
 from pipeline.tables import parquet_table
 from pipeline.workload import Workload, one_line
@@ -49,6 +50,7 @@ class Ended:
     first: dt.datetime | None = None
     last: dt.datetime | None = None
     drift: str | None = None
+    recalibration: str | None = None
     flow_run: str | None = None
 
     @classmethod
@@ -119,6 +121,11 @@ def accuracy_rows(manifest: Manifest, accuracy: Accuracy) -> list[dict[str, Any]
 def decision_of(known: Record | None) -> str | None:
     """What a run did for a predictor, and why: a sentence."""
     return Decision.from_dict(known.training).words() if known and known.training else None
+
+
+def recalibration_of(known: Record | None) -> str | None:
+    """What a run did with the intervals of its forecast, and why; None where nothing was asked for."""
+    return Adjustment(**known.recalibration).words() if known and known.recalibration else None
 
 
 def drift_of(s3: Any, workload: Workload, run: str) -> str | None:

@@ -50,6 +50,10 @@ ARROW_TYPES = (
     ("int16", "smallint"),
     ("int32", "int"),
     ("int64", "bigint"),
+    ("uint8", "smallint"),
+    ("uint16", "int"),
+    ("uint32", "bigint"),
+    ("uint64", "decimal(20,0)"),
     ("float", "float"),
     ("double", "double"),
     ("bool", "boolean"),
@@ -199,7 +203,7 @@ def _of_schema(attribute: Attribute, spec: DatasetSpec, form: InputForm) -> str:
 
 def _of_arrow(kind: str) -> str:
     found = next((glue for arrow, glue in ARROW_TYPES if kind.startswith(arrow)), "string")
-    return kind.replace("decimal128", "decimal") if found == "decimal" else found
+    return kind.replace("decimal128", "decimal").replace(" ", "") if found == "decimal" else found
 
 
 def _forecast_columns(params: Params, form: InputForm) -> list[Column]:

@@ -1,5 +1,6 @@
 """What the gate found out about a forecast: every check with its number and its limit, passed or not."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -116,6 +117,11 @@ def read(s3: Any, workload: Workload, run: str) -> Verdict | None:
     """The verdict on a run's forecast, or None if the gate has not seen it."""
     stored = storage.read_json(s3, workload, path(run))
     return Verdict.from_dict(stored) if stored else None
+
+
+def figure(value: float) -> str:
+    """A number as people read it: four digits, and all those before the point."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < math.inf else f"{value:.4g}"
 
 
 def count(which: np.ndarray) -> str:

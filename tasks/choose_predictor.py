@@ -3,12 +3,11 @@
 import datetime as dt
 from collections.abc import Mapping
 
-from pipeline import accuracy, decision, outcome, publish, record
+from pipeline import accuracy, decision, ledger, outcome, publish, record
 from pipeline.decision import Decision, Facts, Trained
 from pipeline.errors import Denied, Missing, Rejected
 from pipeline.resources import current_import, describe, name_of
 from pipeline.waiting import patiently
-from tasks.check_input import Checked
 from tasks.exhibit import show_text
 from tasks.job import Job
 from tasks.log import logger
@@ -17,11 +16,10 @@ from tasks.step import step
 
 
 @step("Choose-Predictor")
-def choose_predictor(job: Job, checked: Checked, datasets: Mapping[str, str], group: str) -> Decision:
+def choose_predictor(job: Job, datasets: Mapping[str, str], group: str) -> Decision:
     """What this run does for a predictor; the reason goes to the log, the record and the run's page.
 
     Args:
-        checked: the data of this run.
         datasets: the ARNs of the datasets by type.
         group: the ARN of their group.
     """
@@ -30,7 +28,7 @@ def choose_predictor(job: Job, checked: Checked, datasets: Mapping[str, str], gr
     before = record.read(job.s3, job.workload, job.run)
     earlier = Decision.from_dict(before.training) if before and before.training else None
     now = dt.datetime.now(dt.UTC)
-    found = decision.decide(facts, job.params.retraining, now, lambda: _judged(job, checked, known), earlier)
+    found = decision.decide(facts, job.params.retraining, now, lambda: _judged(job, known), earlier)
     logger().info(found.words())
     show_text(job.workload, "training", _page(job, found), "Whether this run trains, and why")
     used = {"predictor": found.predictor} if found.predictor else {}
@@ -72,27 +70,29 @@ def _status(job: Job, known: Trained | None) -> str | None:
         return "out of reach"
 
 
-def _judged(job: Job, checked: Checked, known: Trained | None) -> str | None:
+def _judged(job: Job, known: Trained | None) -> str | None:
     """The judgement on the last forecast; one that cannot be passed is no reason, and fails nothing."""
     try:
-        return _fallen(job, checked, known)
+        return _fallen(job, known)
     except Exception as error:
         logger().warning("The last forecast cannot be held against the new data", exc_info=error)
         return None
 
 
-def _fallen(job: Job, checked: Checked, known: Trained | None) -> str | None:
-    """How far the published forecast of this predictor fell behind its backtests; None if it did not."""
+def _fallen(job: Job, known: Trained | None) -> str | None:
+    """How far the published forecast of this predictor fell behind its backtests; None if it did not.
+
+    Keep-Ledger has just held it against the new data.
+    """
     manifest = publish.current(job.s3, job.workload)
     by = record.read(job.s3, job.workload, manifest.run) if manifest else None
     if manifest is None or by is None or known is None or by.arns.get("predictor") != known.arn:
         logger().info("No published forecast of this predictor can be held against the new data")
         return None
-    came = outcome.turned_out(job.s3, job.workload, job.params, manifest, checked.form, job.inputs, job.run)
-    if came is None or not came.is_telling:
+    came = ledger.scored(job.s3, job.workload, manifest.run)
+    if came is None or came.points < outcome.LEAST_POINTS:
         logger().info("The new data have too few values to judge the forecast of run %s", manifest.run)
         return None
-    logger().info("The forecast of run %s turned out: %s", manifest.run, came.words())
     found = outcome.compare(came, accuracy.collect(job.forecast, known.arn))
     limit = job.params.retraining.most_accuracy_fall
     if found is None or limit is None or found.fall <= limit:

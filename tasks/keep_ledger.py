@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from pipeline import accuracy, decision, drift, ledger, ledgertables, recent, record
 from pipeline.accuracy import Accuracy
-from pipeline.drift import Finding, Losses
+from pipeline.drift import Finding
 from pipeline.ledger import Score
+from pipeline.outcome import Losses
 from tasks.exhibit import show_table, show_text
 from tasks.job import Job
 from tasks.log import logger

@@ -28,6 +28,7 @@ def note_published(job: Job, manifest: Manifest, known: Record | None, judged: V
         manifest,
         decision=FROM_ARCHIVE if came_back else runtables.decision_of(known),
         gate=judged.words() if judged else None,
+        recalibration=runtables.recalibration_of(known),
     )
     _note(job.place, job.workload, ended)
 
@@ -71,11 +72,12 @@ def _completed(place: Installation, workload: Workload, ended: Ended) -> Ended:
     drift = runtables.drift_of(s3, workload, ended.run)
     if ended.state == "published":
         return replace(ended, drift=drift)
-    judged = verdict.read(s3, workload, ended.run)
+    judged, known = verdict.read(s3, workload, ended.run), record.read(s3, workload, ended.run)
     return replace(
         ended,
         drift=drift,
-        decision=runtables.decision_of(record.read(s3, workload, ended.run)),
+        decision=runtables.decision_of(known),
+        recalibration=runtables.recalibration_of(known),
         gate=judged.words() if judged else None,
     )
 

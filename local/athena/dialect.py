@@ -12,6 +12,8 @@ from typing import Any
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects import athena as _athena  # noqa: F401 - each of these loads itself at its first use,
+from sqlglot.dialects import duckdb as _duckdb  # noqa: F401 - and two first queries at once find it half there
 from sqlglot.errors import OptimizeError, ParseError, TokenError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify

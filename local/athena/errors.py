@@ -2,6 +2,7 @@
 
 QueryFailed          the query ends FAILED, with this as its reason
 ├── Unsupported      correct for Athena perhaps, but beyond the local engine
+├── BadData          a file is not what the table says
 └── NotFound         a table, view, database or column that is not there
 RequestRefused       there is no query: the request itself is at fault
 """
@@ -34,3 +35,9 @@ class RequestRefused(Exception):
     """What Athena answers with an InvalidRequestException."""
 
     code = "InvalidRequestException"
+
+
+class BadData(QueryFailed):
+    """A file is not what the table says."""
+
+    code = "HIVE_BAD_DATA"

@@ -8,18 +8,24 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import lru_cache, partial
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
+
 from local.athena.catalogue import Column, Table
-from local.athena.errors import Unsupported
+from local.athena.errors import BadData, Unsupported
 
 NUMBERS = ("tinyint", "smallint", "int", "integer", "bigint", "float", "double", "decimal")
 
 
 def rows(table: Table, files: list[Path], partition: tuple[str, ...]) -> str:
-    """A query over Parquet files that lie in one place."""
-    cell = _cell_of_parquet if table.reader.startswith("Parquet") else _cell_of_csv
+    """A query over Parquet files that lie in one place; a column that none of them has is NULL."""
+    is_parquet = table.reader.startswith("Parquet")
+    there = {name for file in files for name in _names(file)} if is_parquet else set()
+    cell = partial(_cell_of_parquet, there) if is_parquet else _cell_of_csv
     keys = zip(table.partition_keys, partition, strict=True)
     cells = [*map(cell, table.columns), *[_as(_text(value), key) for key, value in keys]]
     listed = ", ".join(_text(str(file)) for file in files)
@@ -39,9 +45,9 @@ def parquet_of(table: Table, file: Path, execute: Callable[[str], object]) -> Pa
     if made.exists():
         made.touch()
         return made
-    partial = made.with_suffix(f".{threading.get_ident()}")
-    execute(f"COPY ({read}) TO {_text(str(partial))} (FORMAT parquet)")
-    os.replace(partial, made)
+    unfinished = made.with_suffix(f".{threading.get_ident()}")
+    execute(f"COPY ({read}) TO {_text(str(unfinished))} (FORMAT parquet)")
+    os.replace(unfinished, made)
     return made
 
 
@@ -79,8 +85,17 @@ def _cell_of_csv(column: Column) -> str:
     return f"CASE WHEN {name} IS NULL THEN NULL {checked} AS {name}"
 
 
-def _cell_of_parquet(column: Column) -> str:
-    return _as(_name(column.name), column)
+@lru_cache(maxsize=10_000)
+def _names(file: Path) -> frozenset[str]:
+    """The columns of a Parquet file; a copy of an object never changes."""
+    try:
+        return frozenset(name.lower() for name in pyarrow.parquet.read_schema(file).names)
+    except pa.ArrowInvalid as error:
+        raise BadData(f"a file of the table is no Parquet: {str(error).splitlines()[0]}") from error
+
+
+def _cell_of_parquet(there: Collection[str], column: Column) -> str:
+    return _as(_name(column.name) if column.name.lower() in there else "NULL", column)
 
 
 def _as(value: str, column: Column) -> str:

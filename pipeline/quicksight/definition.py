@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from pipeline.catalogue import own_name
 from pipeline.params import Params
+from pipeline.quantiles import middle
 from pipeline.quicksight.visuals import Choice, Column, Part, Visual, line_chart, listing, ranking, sheet
 
 FAN, COMPARED, OUTCOME, ACCURACY, BY_ITEM, RUNS = PARTS = (
@@ -156,8 +157,7 @@ class _Pages:
     @property
     def _middle(self) -> str:
         """The type that stands for the forecast where one number is compared."""
-        labels = self._params.type_labels
-        return next((name for name in ("p50", "mean") if name in labels), labels[0])
+        return middle(self._params.type_labels)
 
     def _worst(self) -> Page:
         wape = self._own(BY_ITEM, "wape")
@@ -174,6 +174,7 @@ class _Pages:
 
     def _runs(self) -> Page:
         names = ("finished", "state", "run", "step", "reason", "decision", "gate", "items", "rows", "drift")
-        columns = self._columns(RUNS, names)
+        there = [name for name in (*names, "recalibration") if name in self._tables[RUNS].columns]
+        columns = self._columns(RUNS, there)
         table = listing("runs", "Runs, the newest first", columns, newest_by=columns[0])
         return Page("runs", "Runs", [table], [Choice("runs", columns[1])])

@@ -64,6 +64,16 @@ PAGE_STATEMENTS = [
         lambda g: rows_of(g.runs.sort_values("finished", ascending=False)),
         True,
     ),
+    Statement(
+        "the run whose forecast is current",
+        questions.current("shop"),
+        lambda g: rows_of(
+            g.runs[g.runs["state"].isin(["published", "rolled back"])]
+            .sort_values("finished", ascending=False)
+            .head(1)
+        ),
+        True,
+    ),
     Statement("the page's items", SHOP.found(""), lambda g: found(g, ""), True),
     Statement("a search on the page", SHOP.found("IT"), lambda g: found(g, "it"), True),
     Statement("a search for a quote", SHOP.found("'s"), lambda g: found(g, "'s"), True),

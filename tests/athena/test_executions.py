@@ -1,16 +1,19 @@
 """Executions: their states, results, pages and files; and answers while a table is being replaced."""
 
+import io
 import json
 import threading
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
 
 from local.athena.errors import QueryFailed
 from local.athena.executions import Execution, Executions, with_parameters
 from local.athena.values import Answer, java_double
+from pipeline.tables import PARQUET_STORAGE
 from tests.athena.queries import Failed, ask, start
 from tests.athena.tables import BUCKET, DATABASE, OPEN_CSV, RESULTS
 from tests.local.conftest import GatewayProcess
@@ -167,6 +170,27 @@ def test_a_number_that_is_none_fails_the_query_that_reads_it(stand_in: GatewayPr
     assert ask(athena, "SELECT count(item_id) FROM broken").rows == [(2,)]
     with pytest.raises(Failed, match=r"HIVE_BAD_DATA.*field n"):
         ask(athena, "SELECT sum(n) FROM broken")
+
+
+def test_a_column_that_older_files_lack_is_null(stand_in: GatewayProcess, athena: Any) -> None:
+    """A table gets a column more, as those of the product do with a newer version of it."""
+    s3, glue = stand_in.client("s3"), stand_in.client("glue")
+    place = {"Columns": [], "Location": f"s3://{BUCKET}/grown/", **PARQUET_STORAGE}
+    place["Columns"] = [{"Name": "id", "Type": "string"}, {"Name": "more", "Type": "bigint"}]
+    glue.create_table(
+        DatabaseName=DATABASE,
+        TableInput={"Name": "grown", "TableType": "EXTERNAL_TABLE", "StorageDescriptor": place},
+    )
+    for name, frame in (("a", {"ID": ["old"]}), ("b", {"id": ["new"], "more": [7]})):
+        body = io.BytesIO()
+        pd.DataFrame(frame).to_parquet(body, index=False)
+        s3.put_object(Bucket=BUCKET, Key=f"grown/{name}.parquet", Body=body.getvalue())
+        if name == "a":
+            assert ask(athena, "SELECT id, more FROM grown").rows == [("old", None)]
+    assert ask(athena, "SELECT id, more FROM grown ORDER BY id").rows == [("new", 7), ("old", None)]
+    s3.put_object(Bucket=BUCKET, Key="grown/c.parquet", Body=b"no such file")
+    with pytest.raises(Failed, match=r"HIVE_BAD_DATA.*no Parquet"):
+        ask(athena, "SELECT id FROM grown")
 
 
 @pytest.mark.parametrize(

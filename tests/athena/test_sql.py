@@ -153,6 +153,7 @@ def test_the_catalogue_is_told_through_the_api(athena: Any) -> None:
         CatalogName="AwsDataCatalog", DatabaseName="forecast", TableName="shop_history"
     )["TableMetadata"]
     assert [each["Name"] for each in found["PartitionKeys"]] == ["run"]
-    names = athena.list_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="forecast")
+    pages = athena.get_paginator("list_table_metadata")
+    names = pages.paginate(CatalogName="AwsDataCatalog", DatabaseName="forecast").build_full_result()
     assert "shop_sales" in [each["Name"] for each in names["TableMetadataList"]]
     assert {"Name": "forecast"} in athena.list_databases(CatalogName="AwsDataCatalog")["DatabaseList"]

@@ -17,7 +17,12 @@ from websockets.sync.client import connect
 START_S = 60.0
 
 # What each key is to the page: code, key code, and the text that it types.
-KEYS = {"Tab": ("Tab", 9, ""), "Enter": ("Enter", 13, "\r"), "ArrowDown": ("ArrowDown", 40, "")}
+KEYS = {
+    "Tab": ("Tab", 9, ""),
+    "Enter": ("Enter", 13, "\r"),
+    "ArrowDown": ("ArrowDown", 40, ""),
+    "ArrowUp": ("ArrowUp", 38, ""),
+}
 
 
 def program() -> str | None:

@@ -27,6 +27,7 @@ TYPES = (("mean", 0.5), ("p10", -2.0), ("p50", 0.25), ("p90", 2.0))
 COLUMNS = [("timestamp", "timestamp"), ("target_value", "float"), ("item_id", "string"), ("type", "string")]
 RUNS = {"run_a": 28, "run_b": 32, "run_c": STEPS}  # and the step at which the forecast of each begins
 DRIFT = "The forecast of run run_b lies far from what came for 100% of its items."
+RECALIBRATION = "The intervals were made wider, 1.20 times what the service made them."
 REASON = "The input has 1 problem; nothing was created. train/a.csv, row 2: correct it."
 
 
@@ -126,6 +127,7 @@ def _ends(s3: Any, glue: Any, manifest: publish.Manifest) -> None:
     runtables.keep_accuracy(s3, glue, DATABASE, SHOP, manifest, accuracy)
     begin = dt.datetime(2026, 3, 1, 6, tzinfo=dt.UTC)
     more = {"decision": "A predictor is trained, because the data are new.", "drift": DRIFT}
+    more["recalibration"] = RECALIBRATION
     ends = [
         (SHOP, Ended.well("published", manifest, flow_run="flow-1", **more)),
         (SHOP, Ended("refused", None, "Check-Input", REASON, flow_run="flow-2")),

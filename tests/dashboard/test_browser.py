@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.dashboard.browser import Browser, program, until
-from tests.dashboard.conftest import ITEMS, NEW, REASON, SHOP
+from tests.dashboard.conftest import ITEMS, NEW, REASON, SHOP, day
 from tests.local.conftest import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the focused element is called, if it is something to act on.
-FOCUS = """(one => one.getAttribute('aria-label') || (one.matches('a, button') ? one.innerText : ''))(
-    document.activeElement)"""
+FOCUS = """(one => one.getAttribute('aria-label')
+    || (one.matches('a, button, summary') ? one.innerText : ''))(document.activeElement)"""
 
 pytestmark = pytest.mark.skipif(program() is None, reason="Chromium is not installed")
 
@@ -65,11 +65,54 @@ def test_everything_can_be_reached_and_done_with_the_keyboard(address: str) -> N
         tab_to(browser, "Looking back")
         browser.press("Enter")
         browser.waits_for("document.querySelector('h1')?.innerText == 'Looking back'", "the other view")
-        browser.shows("The forecasts are those of type p50.")
+        browser.shows("The lines are the forecasts of type p50.")
+        tab_to(browser, "Accuracy")
+        browser.press("Enter")
+        browser.shows("What the backtests promised")
+        tab_to(browser, "Forecast by its beginning")
+        browser.press("ArrowDown")
+        browser.press("ArrowDown")
+        browser.press("Enter")
+        chosen = f"[...document.querySelectorAll('input')].some(one => one.value == '{day(28)}')"
+        browser.waits_for(chosen, "the earlier forecast")
         tab_to(browser, "Runs")
         browser.press("Enter")
         browser.shows("One run in detail")
+        tab_to(browser, "Workload")
+        browser.press("ArrowDown")
+        browser.press("ArrowUp")
+        browser.press("Enter")
+        browser.shows(f"Workload {NEW.slug}")
         assert "Traceback" not in browser.text
+
+
+def test_the_numbers_of_a_chart_open_and_download_with_the_keyboard(address: str) -> None:
+    with Browser() as browser:
+        browser.open(f"{address}/?workload={SHOP.slug}")
+        browser.shows("The numbers")
+        tab_to(browser, "The numbers")
+        browser.press("Enter")
+        browser.waits_for("!!document.querySelector('details[open] canvas')", "the table")
+        tab_to(browser, "Download as CSV")
+
+
+def test_a_narrow_screen_shows_the_view_and_not_the_menu(address: str) -> None:
+    with Browser(width=500) as browser:
+        browser.call(
+            "Emulation.setDeviceMetricsOverride", width=500, height=900, deviceScaleFactor=1, mobile=False
+        )
+        browser.open(f"{address}/?workload={SHOP.slug}")
+        browser.waits_for("!!document.querySelector('[data-testid=stVegaLiteChart] svg')", "the chart")
+        covered = "document.elementFromPoint(60, 300).closest('[data-testid=stSidebar]')"
+        assert browser.run(f"!{covered}")
+        wide = "document.querySelector('[data-testid=stVegaLiteChart] svg').getBoundingClientRect().right"
+        assert browser.run(wide) <= 500
+
+
+def test_the_browsers_tab_names_view_and_workload(address: str) -> None:
+    with Browser() as browser:
+        browser.open(f"{address}/accuracy?workload={SHOP.slug}")
+        browser.waits_for(f"document.title == 'Accuracy · {SHOP.slug}'", "the title")
 
 
 @pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
@@ -79,6 +122,8 @@ def test_the_page_follows_the_browsers_theme_and_draws_the_chart(address: str, i
         browser.waits_for("!!document.querySelector('[data-testid=stVegaLiteChart] svg')", "the chart")
         colour = browser.run("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
         shades = [int(part) for part in colour.strip("rgba()").split(",")[:3]]
+        titles = "[...document.querySelectorAll('.role-axis-title text')].map(one => one.textContent)"
+        assert "target_value" in browser.run(titles)
         assert (sum(shades) < 200) == is_dark
         assert (sum(shades) > 600) == (not is_dark)
 

@@ -7,8 +7,20 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.athena import Source, Unanswered
-from dashboard.workloads import Workload
-from tests.dashboard.conftest import DRIFT, HORIZON, ITEMS, NEW, REASON, SHOP, SIZES, STEPS, actual, day
+from dashboard.workloads import Workload, numbers
+from tests.dashboard.conftest import (
+    DRIFT,
+    HORIZON,
+    ITEMS,
+    NEW,
+    REASON,
+    RECALIBRATION,
+    SHOP,
+    SIZES,
+    STEPS,
+    actual,
+    day,
+)
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -41,6 +53,8 @@ def test_the_forecast_of_an_item_follows_its_past() -> None:
     said = " ".join(each.value for each in page.markdown)
     for fact in (f"**{len(ITEMS) * len(SIZES)}**", f"**{day(STEPS)}**", f"**{day(STEPS + HORIZON - 1)}**"):
         assert fact in said
+    told = [each.value for each in page.caption]
+    assert told == [f"Workload {SHOP.slug}", RECALIBRATION]
     choice = page.selectbox[0]
     assert choice.options[0] == "plum / large", "the largest comes first"
     assert len(choice.options) == len(ITEMS) * len(SIZES)
@@ -85,6 +99,8 @@ def test_earlier_forecasts_stand_over_what_came() -> None:
     first = shown[shown["run"] == "run_a"].reset_index(drop=True)
     assert list(first["actual"]) == pytest.approx([actual(3, 28 + n) for n in range(HORIZON)])
     assert list(first["p50"]) == pytest.approx([actual(3, 28 + n) + 0.25 * (n + 1) for n in range(HORIZON)])
+    assert page.multiselect[0].options == [day(28), day(32)], "each is called by its beginning"
+    assert "The shaded ranges are p10 to p90." in page.caption[1].value
     page.multiselect[0].set_value(["run_b"]).run()
     assert set(page.dataframe[0].value["run"]) == {"run_b"}
     page.multiselect[0].set_value([]).run()
@@ -96,7 +112,7 @@ def test_the_accuracy_of_a_run_is_what_arithmetic_says() -> None:
     outcome = page.dataframe[0].value.set_index("run")
     size = sum(actual(number, 28 + n) for number in range(4) for n in range(HORIZON)) * 2
     off = sum(0.25 * (n + 1) for n in range(HORIZON)) * 8
-    assert outcome.loc["run_a", "wape %"] == pytest.approx(100 * off / size, abs=0.01)
+    assert outcome.loc["run_a", "wape"] == pytest.approx(off / size)
     coverage = page.dataframe[1].value
     of_high = coverage[(coverage["type"] == "p90") & (coverage["run"] == "run_a")]
     assert list(of_high["coverage"]) == [1.0]
@@ -111,7 +127,9 @@ def test_runs_tell_how_they_ended_and_why() -> None:
     assert list(page.dataframe[0].value["state"]) == ["refused", "published"]
     assert REASON in [each.value for each in page.text]
     page.multiselect[0].set_value(["published"]).run()
-    assert DRIFT in [each.value for each in page.text]
+    said = [each.value for each in page.text]
+    assert DRIFT in said
+    assert RECALIBRATION in said
 
 
 @pytest.mark.parametrize("name", ["forecast", "looking_back", "accuracy"])
@@ -148,6 +166,12 @@ def test_an_athena_that_is_away_is_told_in_a_sentence(monkeypatch: pytest.Monkey
 def test_a_query_that_fails_says_why() -> None:
     with pytest.raises(Unanswered, match="no_such_table"):
         Source.of_environment().rows("SELECT * FROM no_such_table")
+
+
+def test_what_is_forecast_is_the_one_number_among_the_columns() -> None:
+    assert numbers(f"{SHOP.slug}_forecast") == ["target_value"]
+    assert numbers(f"{SHOP.slug}_history") == ["target_value"]
+    assert numbers(f"{SHOP.slug}_chart") == ["value"]
 
 
 def test_a_workload_knows_its_tables() -> None:

@@ -1,9 +1,11 @@
 """Train, reuse or forecast only: each taken through the whole flow, with its reason told to people."""
 
 import datetime as dt
+import io
 import json
 from typing import Any
 
+import pandas as pd
 from prefect.client.orchestration import get_client
 
 from pipeline import decision
@@ -144,7 +146,7 @@ def test_a_predictor_that_is_out_of_reach_is_replaced(site: Site) -> None:
 def test_a_forecast_that_cannot_be_judged_is_no_reason(site: Site) -> None:
     begun(site, MostAccuracyFall=0.2)
     run = site.manifest()["run"]
-    site.put(f"forecast/{run}/forecast.csv", "not,a\nforecast,at all\n")
+    site.put(f"history/clean/{run}/forecast.csv", "not,a\nforecast,at all\n")
     site.upload(days=6)
     site.run()
     assert trainings(site) == 1
@@ -228,6 +230,11 @@ def test_a_level_shift_is_told_and_trained_on(site: Site) -> None:
     mail = told(site)
     assert f"Note: Drift. {found['reasons'][0]}" in mail
     assert f"Last time: Run {found['newest']}'s forecast was off by" in mail
+    ends = [
+        site.s3.get_object(Bucket=site.name, Key=key)["Body"].read() for key in site.keys("history/runs/")
+    ]
+    told_of = [pd.read_parquet(io.BytesIO(body))["drift"].iloc[0] for body in ends]
+    assert found["reasons"][0] in told_of, "the dashboard shows it"
 
 
 def times(line: str, factor: float) -> str:

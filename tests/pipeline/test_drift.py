@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline import drift
+from pipeline import drift, ledger, publish
 from pipeline.drift import judge, judged
 from pipeline.ledger import Score, _shifts, _Sums
 from pipeline.policy.drift import Drift
+from pipeline.reformat import Reformatted
 
 TYPES = ("p10", "p50", "p90")
 WIDTH = 1.2815515655446004  # standard deviations from the median to p90
@@ -33,6 +34,8 @@ def score(number: int, **given) -> Score:
         history="",
         shift=0.3,
         shifted=0.0,
+        inside=0.8,
+        horizon=7,
     )
     return replace(usual, **given)
 
@@ -53,6 +56,7 @@ def measured(number: int, actual, middle, sigma) -> Score:
         coverage={label: sums.below[label] / sums.points for label in TYPES},
         shift=float(np.median(sums.shifts[0])),
         shifted=float((np.abs(sums.shifts[0]) > 4).mean()),
+        inside=sums.inside / sums.points,
     )
 
 
@@ -122,7 +126,7 @@ def test_losses_that_scatter_more_than_they_rose_prove_nothing():
 
 
 def test_intervals_that_hold_too_little_are_marked():
-    scores = [score(n, coverage={"p10": 0.3 + n / 100, "p50": 0.5, "p90": 0.75}) for n in range(6)]
+    scores = [score(n, inside=0.45 - n / 100) for n in range(6)]
     found = judge(scores, {}, Drift())
     assert found.reasons == (
         "Of the values of the last 6 forecasts 43% lay inside of the intervals that should hold 80%; "
@@ -130,9 +134,35 @@ def test_intervals_that_hold_too_little_are_marked():
     )
 
 
+def test_items_that_are_mostly_zero_as_forecast_are_not_marked():
+    """The lowest quantile is zero, and so are most values: they lie inside, at the edge."""
+    random = np.random.default_rng(5)
+    scores = []
+    for number in range(12):
+        actual = random.poisson(0.5, (50, 7)).astype(float)
+        forecast = np.broadcast_to(np.array([0.0, 0.0, 1.0]), (50, 7, 3))
+        sums = _Sums(TYPES)
+        sums.add(actual, np.full_like(actual, np.nan), forecast)
+        below = {label: sums.below[label] / sums.points for label in TYPES}
+        scores.append(score(number, coverage=below, inside=sums.inside / sums.points))
+    assert scores[-1].coverage["p90"] - scores[-1].coverage["p10"] < 0.4
+    found = judge(scores, {}, Drift())
+    assert found.figures["coverage"] == pytest.approx(0.91, abs=0.02)
+    assert not found.is_drifting
+
+
+def test_forecasts_of_one_step_are_judged_when_there_are_several():
+    """They never have three steps; one of them alone proves no shift."""
+    short = {"steps": 1, "horizon": 1}
+    one = score(0, **short, shifted=1.0, shift=9.0)
+    assert judge([one], {}, Drift()) == drift.Finding(False, (), {}, one.run)
+    narrow = [score(n, **short, inside=0.45 - n / 100) for n in range(6)]
+    assert judge(narrow, {}, Drift()).is_drifting
+
+
 def test_every_rule_has_a_switch():
     off = Drift(most_shifted_items=None, most_accuracy_fall=None, most_coverage_fall=None)
-    bad = {"losses": {"p50": 0.9}, "coverage": {"p10": 0.8, "p90": 0.9}, "shift": 9.0, "shifted": 1.0}
+    bad = {"losses": {"p50": 0.9}, "inside": 0.1, "shift": 9.0, "shifted": 1.0}
     scores = [score(number, **bad) for number in range(8)]
     assert len(judge(scores, promised(scores), Drift()).reasons) == 3
     found = judge(scores, promised(scores), off)
@@ -164,3 +194,47 @@ def test_a_finding_is_kept_beside_the_run(s3, workload):
     drift.keep(s3, workload, "run2", found)
     assert drift.kept(s3, workload, "run2") == found
     assert drift.kept(s3, workload, "run1") is None
+
+
+def test_from_uploads_to_the_finding_twenty_stable_runs_and_then_a_shift(
+    s3, workload, put, make_params, tmp_path
+):
+    """Each day brings what came and another forecast; on the last the level has doubled."""
+    params = make_params(**{"Forecast.ForecastTypes": ["0.1", "0.5", "0.9"], "Predictor.ForecastHorizon": 24})
+    random, days, items = np.random.default_rng(4), 22, [f"item {n}" for n in range(8)]
+    middle = np.array([10.0 * (n + 1) for n in range(8)])[:, None] * (1.5 + np.sin(np.arange(24) / 4))[None]
+    came = [middle * (1 + 0.1 * random.standard_normal(middle.shape)) for _ in range(days)]
+    came[-1] = 2 * came[-1]
+    promise = {"0.1": 0.035, "0.5": 0.08, "0.9": 0.035}
+    marked = []
+    for day in range(1, days + 1):
+        lines = [
+            f"{START + dt.timedelta(days=each, hours=hour)},{came[each][n, hour]},{item}"
+            for each in range(day)
+            for n, item in enumerate(items)
+            for hour in range(24)
+        ]
+        put("train/a.csv", "\n".join(lines).encode())
+        scores = ledger.keep(s3, workload, params, [workload.key("train/a.csv")])
+        found = judge(scores, {one.run: promise for one in scores}, Drift())
+        marked.append(found.is_drifting)
+        _archive(s3, workload, tmp_path, f"run{day:02}", START + dt.timedelta(days=day), items, middle)
+    assert marked == [False] * (days - 1) + [True]
+    assert found.figures["forecasts_with_promise"] == 12
+    assert "The forecast of run run21 lies far from what came for 100% of its items" in found.words()
+
+
+def _archive(s3, workload, folder, run, first, items, middle):
+    rows = [
+        f"{first + dt.timedelta(hours=hour)},{middle[n, hour] * (1 + spread)},{item},{label}"
+        for n, item in enumerate(items)
+        for hour in range(24)
+        for label, spread in zip(TYPES, (-0.1 * WIDTH, 0.0, 0.1 * WIDTH), strict=True)
+    ]
+    clean = folder / "forecast.csv"
+    clean.write_text("\n".join(rows) + "\n")
+    columns, last = ("timestamp", "target_value", "item_id", "type"), first + dt.timedelta(hours=23)
+    written = Reformatted(
+        len(rows), len(items), 24, TYPES, columns, False, first, last, "H", "yyyy-MM-dd HH:mm:ss"
+    )
+    publish.archive(s3, workload, run, clean, written, [])

@@ -135,6 +135,20 @@ def test_scoring_again_gives_the_same_bytes_and_writes_nothing(
     assert snapshot() == before
 
 
+def test_a_score_of_an_older_version_is_made_again(upload, published, keep, snapshot, s3, workload):
+    upload(48)
+    published("one", 48)
+    upload(60)
+    keep()
+    before = snapshot()
+    stored = publish.storage.read_json(s3, workload, "runs/one/outcome.json")
+    older = {name: value for name, value in stored.items() if name not in ("inside", "horizon")}
+    publish.storage.write_json(s3, workload, "runs/one/outcome.json", older)
+    assert ledger.scored(s3, workload, "one").inside is None
+    keep()
+    assert snapshot() == before
+
+
 def test_a_late_correction_changes_the_forecasts_of_that_time_and_no_other(upload, published, keep, snapshot):
     upload(48)
     published("one", 48)
@@ -373,3 +387,72 @@ def test_three_uploads_on_paper(put, s3, workload, tmp_path, make_params, snapsh
         [2, 20, 10, 20],
         [3, 20, 20, 20],
     ]
+
+
+# -- awkward workloads
+
+
+@pytest.fixture
+def awkward(s3, workload, make_params, put, tmp_path):
+    """Scores one forecast of one item: its types and values, and what came."""
+
+    def score(forecast, came, types):
+        params = make_params(**{"Forecast.ForecastTypes": types, "Predictor.ForecastHorizon": len(came)})
+        past = [5.0] * 48
+        rows = [f"{hour(step)},{number},a\n" for step, number in enumerate([*past, *came])]
+        put("train/a.csv", ("timestamp,target_value,item_id\n" + "".join(rows)).encode())
+        lines = [
+            f"{hour(48 + n)},{numbers[n]},a,{label}\n"
+            for n in range(len(came))
+            for label, numbers in forecast.items()
+        ]
+        clean = tmp_path / "forecast.csv"
+        clean.write_text("timestamp,target_value,item_id,type\n" + "".join(lines))
+        written = Reformatted(
+            len(lines), 1, len(came), tuple(forecast), ("timestamp", "target_value", "item_id", "type"), True,
+            hour(48), hour(48 + len(came) - 1), "H", "yyyy-MM-dd HH:mm:ss",
+        )  # fmt: skip
+        publish.archive(s3, workload, "one", clean, written, [])
+        (found,) = ledger.keep(s3, workload, params, [workload.key("train/a.csv")])
+        assert found.words()
+        assert found.row()
+        return found
+
+    return score
+
+
+def test_the_mean_alone_has_no_quantiles_to_score(awkward):
+    found = awkward({"mean": [4.0, 6.0]}, [5.0, 5.0], ["mean"])
+    assert (found.wape, found.bias) == (pytest.approx(0.2), pytest.approx(0.0))
+    assert (found.losses, found.coverage, found.inside, found.shift) == ({}, {}, None, None)
+
+
+def test_a_single_quantile_has_no_interval(awkward):
+    found = awkward({"p50": [4.0, 6.0]}, [5.0, 5.0], ["0.5"])
+    assert found.coverage == {"p50": 0.5}
+    assert found.inside is None
+    assert "Between" not in found.words()
+
+
+def test_outer_quantiles_without_a_median_have_an_interval_and_the_lower_one_for_a_middle(awkward):
+    found = awkward({"p5": [4.0, 6.0], "p95": [5.0, 9.0]}, [5.0, 5.0], ["0.05", "0.95"])
+    assert found.inside == 0.5, "on the edge is inside"
+    assert found.wape == pytest.approx(0.2)
+    assert "Between its p5 and p95 lay 50% of what came, of 90% that should." in found.words()
+
+
+def test_values_that_are_all_zero_have_no_shares(awkward):
+    found = awkward(
+        {"p10": [0.0, 0.0], "p50": [0.0, 1.0], "p90": [1.0, 2.0]}, [0.0, 0.0], ["0.1", "0.5", "0.9"]
+    )
+    assert (found.wape, found.naive_wape, found.bias, found.losses) == (None, None, None, {})
+    assert found.inside == 1.0
+    assert "they are all zero" in found.words()
+
+
+def test_negative_values_count_by_their_size(awkward):
+    found = awkward({"p10": [-12.0], "p50": [-8.0], "p90": [-4.0]}, [-10.0], ["0.1", "0.5", "0.9"])
+    assert found.wape == pytest.approx(0.2)
+    assert found.bias == pytest.approx(0.2), "above what came"
+    assert found.losses["p50"] == pytest.approx(0.2)
+    assert (found.steps, found.horizon, found.inside) == (1, 1, 1.0)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import params, rules, shapes
+from pipeline import decision, params, rules, shapes
 from pipeline.domains import DOMAINS, RELATED, ROLE_OF_TYPE, TARGET
 from pipeline.errors import BadInput
 from pipeline.names import Names
+from pipeline.policy import section
 from pipeline.workload import Workload
 
 ROOT = Path(__file__).parents[2]
@@ -373,6 +374,45 @@ def test_every_member_of_the_configuration_is_documented():
     missing = sorted(name for name in names if not re.search(rf"`{name}\b", text))
     assert not missing
     assert all(domain in text for domain in DOMAINS)
+
+
+@pytest.mark.parametrize("name", params.SECTIONS)
+def test_every_member_of_a_section_of_ours_is_documented_with_its_default(name):
+    text = (ROOT / "docs" / "params.md").read_text()
+    own = text.split(f"\n## {name}\n")[1].split("\n## ")[0]
+    for member, default in section.written(params.SECTIONS[name]()).items():
+        rows = (line.split("|") for line in own.splitlines() if line.startswith("| `"))
+        row = next(row for row in rows if f"`{member}`" in row[1])
+        assert row[2].strip() == f"`{json.dumps(default)}`".replace(".0`", "`"), member
+
+
+def test_recalibration_needs_an_interval_about_the_median(document):
+    document["Recalibration"] = {"When": "needed"}
+    document["Forecast"]["ForecastTypes"] = ["0.1", "0.9", "mean"]
+    with pytest.raises(BadInput, match=r"0.1, 0.9, mean.*one on either side of it"):
+        params.load(json.dumps(document).encode())
+    document["Forecast"]["ForecastTypes"] = ["0.05", ".50", "0.9", "mean"]
+    assert params.load(json.dumps(document).encode()).recalibration.is_on
+    del document["Forecast"]["ForecastTypes"]
+    assert params.load(json.dumps(document).encode()).recalibration.is_on, "the API's own have one"
+
+
+@pytest.mark.parametrize("name", ["p10", "Mean", "p5"])
+def test_a_dimension_cannot_be_called_as_a_column_of_every_export(document, name):
+    own = {"AttributeName": name, "AttributeType": "string"}
+    document["Datasets"][0]["Schema"]["Attributes"].append(own)
+    params.load(json.dumps(document).encode())
+    document["Predictor"]["ForecastDimensions"] = [name]
+    with pytest.raises(BadInput, match="have columns of such names themselves"):
+        params.load(json.dumps(document).encode())
+
+
+def test_recalibration_is_part_of_what_a_forecast_is_once_it_is_on(make_params):
+    types = {"Forecast.ForecastTypes": ["0.1", "0.5", "0.9"]}
+    plain, on = make_params(**types), make_params(**types, Recalibration={"When": "needed"})
+    assert make_params(**types, Recalibration={"Tolerance": 0.1}).normalised() == plain.normalised()
+    assert on.normalised() != plain.normalised()
+    assert decision.data_of(on.normalised(), []) == decision.data_of(plain.normalised(), [])
 
 
 def test_every_rule_is_in_use():

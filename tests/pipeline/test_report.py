@@ -12,7 +12,7 @@ from pipeline.drift import Finding
 from pipeline.ledger import Score
 from pipeline.record import Record
 from pipeline.report import Facts, render
-from pipeline.verdict import Check, Verdict
+from pipeline.verdict import Check, Verdict, figure
 from tests.pipeline.test_messages import MANIFEST
 
 RUN = "0123456789ab"
@@ -84,7 +84,7 @@ def test_it_tells_all_that_is_known(workload):
         "The level has moved.",
         "1 of 1 checks passed.",
         "Gate.MostOddItems",
-        "500 rows were checked, 1 are bad.",
+        "500 rows were checked, 1 is bad.",
         "negative",
         "A predictor is trained, because of",
     ):
@@ -110,6 +110,13 @@ def test_nothing_is_fetched_to_show_it(workload):
     assert not re.search(r"<link|@import|url\(", page)
 
 
+@pytest.mark.parametrize(("mase", "words"), [(0.714, "is better than"), (1.2, "is no better than")])
+def test_the_backtests_stand_beside_a_naive_forecast(workload, mase, words):
+    window = Window("ETS", "SUMMARY", "2024-01-01", "2024-01-02", None, {"WAPE": 0.123, "MASE": mase})
+    text = Page(render(workload, RUN, replace(FACTS, accuracy=Accuracy((window,))))).text
+    assert f"That {words} a seasonal naive forecast, whose MASE is 1: theirs is {mase:.2f}." in text
+
+
 def test_a_failed_run_says_why_and_what_to_do(workload):
     failed = Facts(failure=("Check-Input", "2 rows are wrong.", "Correct them.\nUpload again."))
     text = Page(render(workload, RUN, failed)).text
@@ -133,3 +140,19 @@ def test_the_same_facts_give_the_same_bytes_as_a_page_that_browsers_show(s3, wor
     body = first["Body"].read()
     report.write(s3, workload, RUN, FACTS)
     assert s3.get_object(**key)["Body"].read() == body
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (17930.4, "17,930"),
+        (-1234567.0, "-1,234,567"),
+        (999.94, "999.9"),
+        (0.012345, "0.01235"),
+        (0.0, "0"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_numbers_are_written_as_people_read_them(value, text):
+    assert figure(value) == text

@@ -1,6 +1,7 @@
 import datetime as dt
 
 import boto3
+import pyarrow as pa
 import pytest
 
 from pipeline import tables
@@ -112,6 +113,26 @@ def test_parquet_uploads_have_the_files_own_types(glue, workload, register):
         "OpenCSV"
         in table(glue, workload, "forecast")["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"]
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [
+        (pa.uint8(), "smallint"),
+        (pa.uint32(), "bigint"),
+        (pa.uint64(), "decimal(20,0)"),
+        (pa.int8(), "tinyint"),
+        (pa.float32(), "float"),
+        (pa.decimal128(12, 3), "decimal(12,3)"),
+        (pa.dictionary(pa.int32(), pa.string()), "string"),
+        (pa.large_string(), "string"),
+        (pa.timestamp("ns", "UTC"), "timestamp"),
+        (pa.date32(), "date"),
+    ],
+)
+def test_a_parquet_column_has_the_type_that_holds_it(glue, workload, register, kind, column):
+    register(file_format="PARQUET", types=(str(kind),) * 3)
+    assert {kind for _, kind in columns(table(glue, workload, "train"))} == {column}
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
