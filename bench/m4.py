@@ -1,6 +1,6 @@
 """M4 hourly: this engine next to AutoGluon and statsforecast, each in a process of its own, in turns.
 
-    FORECAST_DATA=/path/to/data python bench/m4.py --peers FOLDER [--install] [peer …]
+    FORECAST_DATA=/path/to/data python -m bench.m4 --peers FOLDER [--install] [peer …]
 
 Peers live in environments of their own under FOLDER, which ``--install`` makes from bench/peers/*.txt. All
 get the same table, the same horizon and the same number of threads. CPU seconds are those of the process and
@@ -160,7 +160,8 @@ def _run(name: str, source: Path, test: np.ndarray, arguments: argparse.Namespac
 def _command(name: str, source: Path, target: Path, arguments: argparse.Namespace) -> list[str]:
     threads = str(arguments.threads)
     if name == OURS:
-        return [sys.executable, __file__, "--threads", threads, "--child", str(source), str(target)]
+        module = [sys.executable, "-m", "bench.m4"]  # not as a file: it imports this project
+        return [*module, "--threads", threads, "--child", str(source), str(target)]
     folder = "autogluon" if name in PRESETS else "statsforecast"
     python = str(arguments.peers / folder / "bin" / "python")
     script, common = str(HERE / "peers" / f"{folder}_peer.py"), [str(source), str(target), str(HORIZON)]
