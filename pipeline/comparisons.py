@@ -141,14 +141,24 @@ class Comparison:
         starts = np.flatnonzero(~repeats)
         ends = np.append(starts[1:], len(repeats)) - 1
         values = part.rows["value"]
-        sums = np.add.reduceat(np.nan_to_num(values), starts)
+        with np.errstate(over="ignore"):  # told below
+            sums = np.add.reduceat(np.nan_to_num(values), starts)
         known = np.add.reduceat((~np.isnan(values)).astype(np.int64), starts)
         sums[known == 0] = np.nan
         several = ends > starts
         last = part.rows[ends[several]]
+        endless = np.abs(sums[several]) >= self._most_sum  # not of those that are missing
+        if endless.any():
+            rule = "the rows of this series and time add up to more than a number can be"
+            self._note(last[endless], rule, "Correct their values.", ERROR, self._spec.target_field)
         for number in np.unique(last["file"]):
             mine = last["file"] == number
             self._inspection.fates[int(number)].sums.append((last["place"][mine], sums[several][mine]))
+
+    @property
+    def _most_sum(self) -> float:
+        kind = self._spec.attributes[self._spec.position(self._spec.target_field)].type
+        return 2.0**63 if kind == "integer" else float("inf")
 
     # -- rhythm
 
@@ -167,15 +177,15 @@ class Comparison:
         off = ~grid.is_on(part.rows["time"])
         if not off.any():
             return
-        step = self._params.frequency.words
-        rule = f"the time is not the beginning of a {step}, to which the service moves it"
+        step = self._params.frequency.span(1)
+        rule = f"the time lies beside the steps of {step}; the service moves it to the beginning of its step"
         self._note(part.rows[off], rule, self._alignment_remedy(part.rows["time"]), WARNING, "timestamp")
         meets = np.zeros(len(steps), dtype=bool)
         meets[1:] = (steps[1:] == steps[:-1]) & inside[1:] & ~part.repeats[1:]
         meets[1:] &= part.rows["line"][1:] == part.rows["line"][:-1]
         if meets.any():
             how = "adds them up (aggregation)" if self._is_target else "takes one of them"
-            rule = f"two rows of one series fall into the same {step}; the service {how}"
+            rule = f"two rows of one series fall into one step of {step}; the service {how}"
             remedy = "Write the times on one grid, such as the same weekday in every week."
             self._note(part.rows[meets], rule, remedy, WARNING, "timestamp")
 
@@ -259,7 +269,7 @@ class Comparison:
         starts = Part(known).starts
         counts = np.diff(np.append(starts, len(known)))
         ordered = known["value"][np.lexsort((known["value"], series))]
-        medians = (ordered[starts + (counts - 1) // 2] + ordered[starts + counts // 2]) / 2
+        medians = ordered[starts + (counts - 1) // 2] / 2 + ordered[starts + counts // 2] / 2
         with np.errstate(over="ignore", invalid="ignore"):  # sums near the end of the number range
             far = np.abs(known["value"] - medians[series])
             typical = (np.add.reduceat(far, starts) - np.maximum.reduceat(far, starts)) / np.maximum(

@@ -9,6 +9,8 @@ DIRECTIVES = {DAY: "%Y-%m-%d", SECOND: "%Y-%m-%d %H:%M:%S", "yyyy-MM-dd hh:mm:ss
 PATTERNS = {DAY: r"\d{4}-\d{2}-\d{2}", SECOND: r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}"}
 PATTERNS["yyyy-MM-dd hh:mm:ss"] = PATTERNS[SECOND]
 DEFAULT = SECOND  # what the API assumes when no format is given
+# No history of demand reaches farther; a year beyond is a slip, and services count in nanoseconds since 1970.
+EARLIEST, LATEST = dt.datetime(1700, 1, 1), dt.datetime(2100, 12, 31, 23, 59, 59)
 
 
 def directive(java_format: str) -> str:
