@@ -241,6 +241,12 @@ def reserved_names() -> frozenset[str]:
     return frozenset(Path(__file__).with_name("reserved_names.txt").read_text().split())
 
 
+def is_free(name: str) -> bool:
+    """Whether a field may be called so, and a forecast dimension, too."""
+    is_exports = name.lower() == TIME or TYPE.match(name) is not None
+    return name.upper() not in reserved_names() and not is_exports
+
+
 def _free_names(draft: Draft) -> Iterator[Problem]:
     for dataset in draft.datasets:
         own = DOMAINS[dataset.domain].required(TARGET)
