@@ -168,9 +168,10 @@ class _Target:
         """What the sample cannot tell."""
         said = []
         if broken := self._broken():
+            rows = f"{broken} row{'s' if broken > 1 else ''}"
             said.append(
-                f"Whether {broken} row{'s' if broken > 1 else ''} without a time or a number may be set aside: "
-                "an upload is refused until they are correct, or Checks.MostBadRows tolerates them."
+                f"Whether {rows} without a time or a number may be set aside: an upload is refused until "
+                "they are correct, or Checks.MostBadRows tolerates them."
             )
         if not self.sample.header:
             said.append("Without a header the meaning of the columns is a guess from their content.")
