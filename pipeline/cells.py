@@ -19,6 +19,7 @@ from pipeline.rowlog import ROW, RowLog, hashes
 
 MOST_KEYS = 2_000_000  # series that are told apart by name; a Forecast account's limit is 5,000,000
 LONGEST_SHOWN = 40
+MOST_NUMBER = 1e150  # models and statistics square numbers, and add the squares up
 SEPARATOR = "\x1f"  # joins item and dimensions into one key; texts with control characters are bad rows
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -248,7 +249,10 @@ class CellCheck:
         infinite = _flags(pc.fill_null(pc.is_inf(numbers), False))
         remedy = "Correct it, or leave it empty."
         self._report(attribute.name, "it has to be finite", remedy, infinite, positions, shown)
-        good = ~infinite & self._within_limits(attribute, numbers, shown, positions)
+        enormous = _flags(pc.fill_null(pc.greater(pc.abs(numbers), MOST_NUMBER), False)) & ~infinite
+        rule = f"it has to be {MOST_NUMBER:g} at the most: squares of larger numbers are none"
+        self._report(attribute.name, rule, "Correct it, or use a larger unit.", enormous, positions, shown)
+        good = ~infinite & ~enormous & self._within_limits(attribute, numbers, shown, positions)
         if attribute.name in self._expectation.may_be_empty:
             return numbers, good
         gone = _flags(pc.is_null(numbers, nan_is_null=True))

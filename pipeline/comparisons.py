@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import daylight
+from pipeline.cells import MOST_NUMBER
 from pipeline.domains import METADATA, TARGET
 from pipeline.fates import MERGED
 from pipeline.frequency import WEEKDAYS, Grid
@@ -141,13 +142,12 @@ class Comparison:
         starts = np.flatnonzero(~repeats)
         ends = np.append(starts[1:], len(repeats)) - 1
         values = part.rows["value"]
-        with np.errstate(over="ignore"):  # told below
-            sums = np.add.reduceat(np.nan_to_num(values), starts)
+        sums = np.add.reduceat(np.nan_to_num(values), starts)
         known = np.add.reduceat((~np.isnan(values)).astype(np.int64), starts)
         sums[known == 0] = np.nan
         several = ends > starts
         last = part.rows[ends[several]]
-        endless = np.abs(sums[several]) >= self._most_sum  # not of those that are missing
+        endless = np.abs(sums[several]) > self._most_sum  # not of those that are missing
         if endless.any():
             rule = "the rows of this series and time add up to more than a number can be"
             self._note(last[endless], rule, "Correct their values.", ERROR, self._spec.target_field)
@@ -158,7 +158,7 @@ class Comparison:
     @property
     def _most_sum(self) -> float:
         kind = self._spec.attributes[self._spec.position(self._spec.target_field)].type
-        return 2.0**63 if kind == "integer" else float("inf")
+        return 2.0**63 if kind == "integer" else MOST_NUMBER
 
     # -- rhythm
 
@@ -269,7 +269,7 @@ class Comparison:
         starts = Part(known).starts
         counts = np.diff(np.append(starts, len(known)))
         ordered = known["value"][np.lexsort((known["value"], series))]
-        medians = ordered[starts + (counts - 1) // 2] / 2 + ordered[starts + counts // 2] / 2
+        medians = (ordered[starts + (counts - 1) // 2] + ordered[starts + counts // 2]) / 2
         with np.errstate(over="ignore", invalid="ignore"):  # sums near the end of the number range
             far = np.abs(known["value"] - medians[series])
             typical = (np.add.reduceat(far, starts) - np.maximum.reduceat(far, starts)) / np.maximum(

@@ -3,7 +3,6 @@
 import datetime as dt
 import io
 import json
-import warnings
 from decimal import Decimal
 
 import numpy as np
@@ -239,12 +238,15 @@ def test_a_sum_that_does_not_fit_into_its_parquet_column_gets_a_roomier_one(
     assert str(cleaned.type) == kind
 
 
-def test_values_near_the_end_of_the_number_range_are_no_outliers(put, found):
-    lines = [f"2024-01-01 {hour:02}:00:00,1.{hour:02}e308,a" for hour in range(24)]
+@pytest.mark.parametrize("value", ["1e150", "-1e150"])
+def test_a_number_is_as_large_as_its_square_allows(put, found, value):
+    lines = [f"2024-01-01 {hour:02}:00:00,{value},a" for hour in range(24)]
     put("train/a.csv", (HEADER + "\n".join(lines) + "\n").encode())
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert rules(found()) == []
+    assert rules(found()) == []
+    put("train/a.csv", (HEADER + "\n".join(lines).replace("1e150", "1.1e150", 1) + "\n").encode())
+    (enormous,) = found()
+    assert enormous.rule == "it has to be 1e+150 at the most: squares of larger numbers are none"
+    assert (enormous.count, enormous.severity) == (1, quality.ERROR)
 
 
 def test_a_second_attempt_finds_the_copies_of_the_first(put, contracted, snapshot, hourly_csv):
