@@ -13,6 +13,7 @@ are in `rules`. Members that a run fills in itself (ARNs, paths) cannot be given
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,6 +34,7 @@ from pipeline.rules import is_auto
 from pipeline.timestamps import DEFAULT as DEFAULT_TIMESTAMP_FORMAT
 from pipeline.workload import PARAMS, Workload
 
+MOST_BYTES = 256 * 1024  # a hundred times as many as most files have
 MOST_DIGITS = 300  # of a whole number: one that a float can hold
 _FROM_RUN = "Leave it out; each run fills it in."
 _REQUIRED = ("DatasetGroup", "Datasets", "Predictor", "Forecast")
@@ -309,13 +311,17 @@ def read(s3: Any, workload: Workload) -> Params:
     Raises:
         BadInput: with all problems, or because there is no params.json.
     """
-    doing = f"reading {workload.uri(PARAMS)}"
-    with translated(doing):
+    where = workload.uri(PARAMS)
+    with translated(f"reading {where}"):
         try:
-            raw = s3.get_object(Bucket=workload.bucket, Key=workload.key(PARAMS))["Body"].read()
+            answer = s3.get_object(Bucket=workload.bucket, Key=workload.key(PARAMS))
         except s3.exceptions.NoSuchKey:
             remedy = "Upload one beside the train/ prefix; `python -m pipeline.proposal data.csv` writes one."
-            raise BadInput([Problem(workload.uri(PARAMS), "", "there is no such object", remedy)]) from None
+            raise BadInput([Problem(where, "", "there is no such object", remedy)]) from None
+        if (size := answer["ContentLength"]) > MOST_BYTES:
+            rule = f"the file has to be {MOST_BYTES // 1024} KB at the most"
+            raise BadInput([Problem(where, f"{size} bytes", rule, "Is it the right one?")])
+        raw = answer["Body"].read()
     return load(raw)
 
 
@@ -364,8 +370,7 @@ class _NotStrict(ValueError):
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
     if twice:
         name = printable(twice[0])
         raise _NotStrict(f"the member {name} is given twice in one object; only one of them can hold")

@@ -8,6 +8,7 @@ import math
 import re
 import unicodedata
 import zoneinfo
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -312,23 +313,24 @@ def _tags(draft: Draft) -> Iterator[Problem]:
     holders: list[tuple[str, Mapping[str, Any]]] = [*draft.raw_datasets()]
     holders += [(name, _object(draft.document, name)) for name in ("DatasetGroup", "Predictor", "Forecast")]
     for path, holder in holders:
-        tags = holder.get("Tags")
-        if not isinstance(tags, list):
-            continue
-        if len(tags) > MOST_TAGS:
-            rule = f"a resource can have {MOST_TAGS} tags"
-            yield Problem(f"{path}.Tags", f"{len(tags)} tags", rule, "Remove some.")
-        keys = [_text(tag, "Key") for tag in tags if isinstance(tag, dict)]
-        for key in sorted({key for key in keys if keys.count(key) > 1}):
-            yield Problem(f"{path}.Tags", shown(key), "two tags have this key", "Remove one.")
-        for key in keys:
-            if key.lower().startswith(NOT_FOR_USERS):
-                rule = f"tags that begin with {NOT_FOR_USERS} are Amazon's own"
-                yield Problem(f"{path}.Tags", shown(key), rule, "Choose another key.")
-        for text in [text for tag in tags if isinstance(tag, dict) for text in tag.values()]:
-            if isinstance(text, str) and not all(map(_is_for_tags, text)):
-                rule = f"a tag holds letters, digits, blanks and {TAG_MARKS}"
-                yield Problem(f"{path}.Tags", shown(text), rule, "Correct it.")
+        if isinstance(tags := holder.get("Tags"), list):
+            yield from _tag_problems(f"{path}.Tags", tags)
+
+
+def _tag_problems(where: str, tags: list[Any]) -> Iterator[Problem]:
+    if len(tags) > MOST_TAGS:
+        yield Problem(where, f"{len(tags)} tags", f"a resource can have {MOST_TAGS} tags", "Remove some.")
+    pairs = [tag for tag in tags if isinstance(tag, dict)]
+    for key, count in Counter(_text(pair, "Key") for pair in pairs).items():
+        if count > 1:
+            yield Problem(where, shown(key), f"{count} tags have this key", "Keep one.")
+        if key.lower().startswith(NOT_FOR_USERS):
+            rule = f"tags that begin with {NOT_FOR_USERS} are Amazon's own"
+            yield Problem(where, shown(key), rule, "Choose another key.")
+    for text in (_text(pair, name) for pair in pairs for name in pair):
+        if not all(map(_is_for_tags, text)):
+            rule = f"a tag holds letters, digits, blanks and {TAG_MARKS}"
+            yield Problem(where, shown(text), rule, "Correct it.")
 
 
 def _is_for_tags(character: str) -> bool:

@@ -191,7 +191,7 @@ WRONG = {
     "a tag's key is there twice": (
         "Forecast.Tags",
         [{"Key": "team", "Value": "a"}, {"Key": "team", "Value": "b"}],
-        'Forecast.Tags is "team": two tags have this key',
+        'Forecast.Tags is "team": 2 tags have this key',
     ),
     "a tag's key is Amazon's": ("Forecast.Tags", [{"Key": "AWS:x", "Value": "v"}], "Amazon's own"),
     "a tag has a control character": ("Forecast.Tags", [{"Key": "k", "Value": "v\n"}], "a tag holds letters"),
@@ -417,6 +417,19 @@ def test_a_syntax_error_names_its_place(raw, expected):
         params.load(raw)
     assert expected in str(caught.value)
     assert str(caught.value).encode(), "it can be sent"
+
+
+def test_a_file_that_cannot_be_meant_is_not_read(s3, workload, put):
+    put("params.json", b" " * (params.MOST_BYTES + 1))
+    with pytest.raises(BadInput, match=r"params\.json is 262145 bytes: the file has to be 256 KB"):
+        params.read(s3, workload)
+
+
+def test_a_hundred_thousand_members_are_told_at_once():
+    document = {"x" * (number % 7 + 1) + str(number): number for number in range(100_000)}
+    raw = json.dumps(document).encode()
+    with pytest.raises(BadInput, match="the member x0 is given twice"):
+        params.load(raw[:-1] + b', "x0": 1}')
 
 
 def test_a_byte_order_mark_is_no_mistake(document):
