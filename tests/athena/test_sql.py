@@ -153,6 +153,8 @@ def test_the_catalogue_is_told_through_the_api(athena: Any) -> None:
         CatalogName="AwsDataCatalog", DatabaseName="forecast", TableName="shop_history"
     )["TableMetadata"]
     assert [each["Name"] for each in found["PartitionKeys"]] == ["run"]
-    names = athena.list_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="forecast")
-    assert "shop_sales" in [each["Name"] for each in names["TableMetadataList"]]
+    pages = athena.get_paginator("list_table_metadata").paginate(
+        CatalogName="AwsDataCatalog", DatabaseName="forecast"
+    )
+    assert "shop_sales" in [each["Name"] for page in pages for each in page["TableMetadataList"]]
     assert {"Name": "forecast"} in athena.list_databases(CatalogName="AwsDataCatalog")["DatabaseList"]
