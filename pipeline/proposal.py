@@ -273,9 +273,9 @@ class _Target:
         if counters and len(rest) > len(counters):
             rule = f"{sample.names(counters)} is different in every row and tells no series apart"
             raise unusable(rule, "Remove it.")
-        comes_once = not sample.frame[self.time].duplicated().any()
+        is_guess = not named and not sample.frame[self.time].duplicated().any()  # each time comes once
         fractional = {c for c in numeric if sample.share(c, lambda cell: "." in cell) > MOST}
-        further = [c for c in numeric if c in fractional or (comes_once and distinct[c] > 1)]
+        further = [c for c in numeric if c in fractional or (is_guess and distinct[c] > 1)]
         if further:
             raise unusable(
                 f"{sample.names(further)} holds further numbers, and a target time series has only one",

@@ -207,6 +207,15 @@ def test_a_name_that_the_service_keeps_for_itself_is_replaced_with_the_reason():
     ]
 
 
+def test_a_flag_beside_a_named_item_is_text_that_stays_out_of_the_forecast():
+    found = propose(["ds,y,item,promo", *(f"2024-01-{d:02},{d}.5,a,{d % 2}" for d in range(1, 29))])
+    assert found.params["Datasets"][0]["Schema"]["Attributes"][3] == {
+        "AttributeName": "promo",
+        "AttributeType": "string",
+    }
+    assert "ForecastDimensions" not in found.params["Predictor"]
+
+
 def test_an_item_column_of_whole_numbers_may_be_the_same_everywhere():
     found = propose([f"2024-01-{d:02},{d}.5,101" for d in range(1, 29)])
     assert [a["AttributeName"] for a in found.params["Datasets"][0]["Schema"]["Attributes"]][2] == "item_id"
