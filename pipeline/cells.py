@@ -19,6 +19,7 @@ from pipeline.rowlog import ROW, RowLog, hashes
 
 MOST_KEYS = 2_000_000  # series that are told apart by name; a Forecast account's limit is 5,000,000
 LONGEST_SHOWN = 40
+MOST_NUMBER = 1e150  # models and statistics square numbers, and add the squares up
 SEPARATOR = "\x1f"  # joins item and dimensions into one key; texts with control characters are bad rows
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -248,7 +249,10 @@ class CellCheck:
         infinite = _flags(pc.fill_null(pc.is_inf(numbers), False))
         remedy = "Correct it, or leave it empty."
         self._report(attribute.name, "it has to be finite", remedy, infinite, positions, shown)
-        good = ~infinite & self._within_limits(attribute, numbers, shown, positions)
+        enormous = _flags(pc.fill_null(pc.greater(pc.abs(numbers), MOST_NUMBER), False)) & ~infinite
+        rule = f"it has to be {MOST_NUMBER:g} at the most: squares of larger numbers are none"
+        self._report(attribute.name, rule, "Correct it, or use a larger unit.", enormous, positions, shown)
+        good = ~infinite & ~enormous & self._within_limits(attribute, numbers, shown, positions)
         if attribute.name in self._expectation.may_be_empty:
             return numbers, good
         gone = _flags(pc.is_null(numbers, nan_is_null=True))
@@ -299,7 +303,9 @@ class CellCheck:
             rule = f"it has to be a time in the form {self._expectation.timestamp_format} (TimestampFormat)"
             remedy = "Write the times in this form, or correct TimestampFormat in params.json."
             self._report(attribute.name, rule, remedy, bad & ~zoned, positions, texts)
-        return times, fits & good
+        absurd = good & fits & ~_flags(pc.fill_null(pc.and_(*_bounds(times)), True))
+        self._report_absurd(attribute, absurd, positions, texts)
+        return times, fits & good & ~absurd
 
     def _moments(
         self, attribute: Attribute, raw: pa.Array, positions: np.ndarray
@@ -310,11 +316,20 @@ class CellCheck:
             remedy = "Write it without a zone if local times are meant."
             everywhere = np.ones(len(raw), dtype=bool)
             self._report(attribute.name, rule, remedy, everywhere, positions, raw, WARNING)
-        times = pc.cast(raw, pa.timestamp("us"), safe=False)
-        bad = _flags(pc.is_null(times))
+        bad = _flags(pc.is_null(raw))
         remedy = "Fill it, or remove the row."
         self._report(attribute.name, "the time is missing", remedy, bad, positions, raw)
-        return times, ~bad
+        absurd = _is_absurd(raw)
+        self._report_absurd(attribute, absurd, positions, pc.cast(raw, _whole_numbers(raw.type)))
+        times = pc.cast(pc.if_else(pa.array(absurd), None, raw), pa.timestamp("us"), safe=False)
+        return times, ~bad & ~absurd
+
+    def _report_absurd(
+        self, attribute: Attribute, absurd: np.ndarray, positions: np.ndarray, shown: pa.Array
+    ) -> None:
+        first, last = timestamps.EARLIEST.year, timestamps.LATEST.year
+        rule = f"the year has to be from {first} to {last}"
+        self._report(attribute.name, rule, "Correct the time.", absurd, positions, shown)
 
     def _report(
         self,
@@ -378,6 +393,26 @@ def parse_times(texts: pa.Array, java_format: str) -> tuple[pa.Array, np.ndarray
     except pa.ArrowInvalid:  # a day or an hour that does not exist
         times = pa.array([_moment(text, java_format) for text in candidates.to_pylist()], pa.timestamp("us"))
     return times, _flags(pc.is_valid(times))
+
+
+def _bounds(times: pa.Array) -> tuple[pa.Array, pa.Array]:
+    return pc.greater_equal(times, timestamps.EARLIEST), pc.less_equal(times, timestamps.LATEST)
+
+
+def _is_absurd(moments: pa.Array) -> np.ndarray:
+    """Which times of a Parquet file are no history's; some do not even fit into microseconds."""
+    kind = moments.type
+    unit = "D" if pa.types.is_date32(kind) else "ms" if pa.types.is_date64(kind) else kind.unit
+    counts = pc.fill_null(pc.cast(moments, _whole_numbers(kind)), 0).to_numpy()
+    first, last = (
+        np.datetime64(moment, "us").astype(f"datetime64[{unit}]").astype(np.int64)
+        for moment in (timestamps.EARLIEST, timestamps.LATEST)
+    )
+    return (counts < first) | (counts > last)
+
+
+def _whole_numbers(kind: pa.DataType) -> pa.DataType:
+    return pa.int32() if pa.types.is_date32(kind) else pa.int64()
 
 
 def _moment(text: str | None, java_format: str) -> dt.datetime | None:

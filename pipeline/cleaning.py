@@ -27,6 +27,7 @@ from pipeline.params import DatasetSpec
 from pipeline.workload import Workload
 
 BROKEN = "another number of cells"
+MOST_WHOLE = 2.0**63
 
 
 @dataclass(frozen=True)
@@ -154,11 +155,11 @@ def _texts(arrays: list[pa.Array]) -> Iterator[tuple[str, ...]]:
 
 def _with_sums(chunk: Chunk, spec: DatasetSpec, places: np.ndarray, sums: np.ndarray) -> Chunk:
     """The chunk with the sums of merged rows in the place of the target's values."""
-    low, high = np.searchsorted(places, [chunk.start, chunk.start + len(chunk)])
-    if low == high:
+    if not len(places):
         return chunk
+    low, high = np.searchsorted(places, [chunk.start, chunk.start + len(chunk)])
     column = spec.position(spec.target_field)
-    old = chunk.arrays[column]
+    old = _roomy(chunk.arrays[column], sums)
     mask = np.zeros(len(chunk), dtype=bool)
     mask[places[low:high] - chunk.start] = True
     new = _written(sums[low:high], old.type, spec)
@@ -167,10 +168,23 @@ def _with_sums(chunk: Chunk, spec: DatasetSpec, places: np.ndarray, sums: np.nda
     return Chunk(arrays, chunk.start)
 
 
+def _roomy(column: pa.Array, sums: np.ndarray) -> pa.Array:
+    """The target's column in a type that holds the file's sums, which may not fit into its own."""
+    if _is_text(column.type):
+        return column
+    is_whole = pa.types.is_integer(column.type) and column.type != pa.uint64()
+    is_whole &= bool((np.abs(np.nan_to_num(sums)) < MOST_WHOLE).all())
+    return pc.cast(column, pa.int64() if is_whole else pa.float64(), safe=False)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
 def _written(sums: np.ndarray, kind: pa.DataType, spec: DatasetSpec) -> pa.Array:
     """Sums in the type of their column; NaN is a missing value."""
     values = [None if np.isnan(value) else float(value) for value in sums]
-    if not (pa.types.is_binary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if not _is_text(kind):
         return pc.cast(pa.array(values, pa.float64()), kind, safe=False)
     is_whole = spec.attributes[spec.position(spec.target_field)].type == "integer"
     texts = ["" if v is None else str(int(v)) if is_whole else repr(v) for v in values]

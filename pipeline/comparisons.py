@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import daylight
+from pipeline.cells import MOST_NUMBER
 from pipeline.domains import METADATA, TARGET
 from pipeline.fates import MERGED
 from pipeline.frequency import WEEKDAYS, Grid
@@ -146,9 +147,18 @@ class Comparison:
         sums[known == 0] = np.nan
         several = ends > starts
         last = part.rows[ends[several]]
+        endless = np.abs(sums[several]) > self._most_sum  # not of those that are missing
+        if endless.any():
+            rule = "the rows of this series and time add up to more than a number can be"
+            self._note(last[endless], rule, "Correct their values.", ERROR, self._spec.target_field)
         for number in np.unique(last["file"]):
             mine = last["file"] == number
             self._inspection.fates[int(number)].sums.append((last["place"][mine], sums[several][mine]))
+
+    @property
+    def _most_sum(self) -> float:
+        kind = self._spec.attributes[self._spec.position(self._spec.target_field)].type
+        return 2.0**63 if kind == "integer" else MOST_NUMBER
 
     # -- rhythm
 
@@ -167,15 +177,15 @@ class Comparison:
         off = ~grid.is_on(part.rows["time"])
         if not off.any():
             return
-        step = self._params.frequency.words
-        rule = f"the time is not the beginning of a {step}, to which the service moves it"
+        step = self._params.frequency.span(1)
+        rule = f"the time lies beside the steps of {step}; the service moves it to the beginning of its step"
         self._note(part.rows[off], rule, self._alignment_remedy(part.rows["time"]), WARNING, "timestamp")
         meets = np.zeros(len(steps), dtype=bool)
         meets[1:] = (steps[1:] == steps[:-1]) & inside[1:] & ~part.repeats[1:]
         meets[1:] &= part.rows["line"][1:] == part.rows["line"][:-1]
         if meets.any():
             how = "adds them up (aggregation)" if self._is_target else "takes one of them"
-            rule = f"two rows of one series fall into the same {step}; the service {how}"
+            rule = f"two rows of one series fall into one step of {step}; the service {how}"
             remedy = "Write the times on one grid, such as the same weekday in every week."
             self._note(part.rows[meets], rule, remedy, WARNING, "timestamp")
 

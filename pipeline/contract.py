@@ -9,6 +9,7 @@ of their ETag, the others are written anew without the rows that are set aside o
 """
 
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ from pipeline.rules import Draft, fillings
 from pipeline.workload import Workload
 
 FEWEST_OBSERVATIONS = 5  # the service leaves out series with fewer
+LONGEST_KEY = 1024 - len("runs/0123456789ab/rejected/.csv")  # in bytes: 1024 is S3's limit
 PARQUET_EXPANSION = 8  # how much larger the rows are than their file, roughly
 
 
@@ -174,6 +176,9 @@ def _set_problems(
         if not any(c.isalpha() for c in name):
             rule = "the service reads files whose name has a letter"
             yield Finding(stored.key[len(workload.folder) :], rule, "Rename it.")
+        if (size := len(stored.key.encode())) > LONGEST_KEY:
+            rule = f"its key has {size} bytes; with {LONGEST_KEY} or less there is room for the run's copy"
+            yield Finding(stored.key[len(workload.folder) :], rule, "Give it a shorter name.")
 
 
 def _expectation(params: Params, spec: DatasetSpec) -> Expectation:
@@ -289,6 +294,9 @@ def _length_findings(params: Params, target: Census) -> Iterator[Finding]:
         remedy = "Upload data that keep the rules."
         yield Finding("train/", "there are no rows that can be imported", remedy)
         return
+    if target.missing == sum(target.series.values()) and target.is_complete:
+        rule, remedy = "no row has a value: there is nothing to learn from", "Upload what was observed."
+        yield Finding("train/", rule, remedy, params.target.target_field)
     steps = params.frequency.steps(target.first, target.last)
     unit = params.frequency
     longest = min(500, steps // 4 if params.auto else _longest_legacy(params, steps))
@@ -322,19 +330,26 @@ def _alike_keys(inspection: Inspection, params: Params) -> Iterator[Finding]:
     seen: dict[str, str] = {}
     alike: list[str] = []
     for key in inspection.census.series:
-        plain = " ".join(key.casefold().split())
+        plain = _as_people_read(key)
         if seen.setdefault(plain, key) != key:
             alike.append(f"{_plain(seen[plain])!r} and {_plain(key)!r}")
     if alike:
         severity = ERROR if params.checks.alike_keys == "refuse" else WARNING
         rule = (
-            f"{len(alike)} keys differ from another only in letter case or blanks; they are separate series"
+            f"{len(alike)} keys differ from another only in letter case, in blanks or in how a letter is "
+            "encoded; they are separate series"
         )
         examples = [Example(None, pair) for pair in alike[:EXAMPLES]]
         yield Finding(
             f"{inspection.spec.role}/", rule, "Write them alike if they are one.", inspection.spec.item_key,
             severity, len(alike), examples,
         )  # fmt: skip
+
+
+def _as_people_read(key: str) -> str:
+    """The key without what a reader does not see: case, further blanks, invisible marks, ways of encoding."""
+    parts = ("".join(c for c in part if c.isprintable() or c.isspace()) for part in key.split(SEPARATOR))
+    return SEPARATOR.join(" ".join(unicodedata.normalize("NFKC", p).casefold().split()) for p in parts)
 
 
 def _coverage(censuses: dict[str, Census]) -> Iterator[Finding]:

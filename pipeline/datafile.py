@@ -11,13 +11,15 @@ import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import IO, Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from pipeline import parquetprobe
 from pipeline.form import CSV, PARQUET
 
 BLOCK_BYTES = 8 * 1024 * 1024  # a row has to fit into a block
@@ -157,23 +159,35 @@ class CsvFile:
 class ParquetFile:
     """A Parquet file as chunks of columns in their own types; kept on disk while it is read.
 
-    Texts are unpacked only after their size is known: a few bytes can stand for terabytes.
+    Texts are unpacked only after their size is known: a few bytes can stand for terabytes. Another process
+    reads it first, see `parquetprobe`.
     """
 
     damaged = False  # its texts are valid UTF-8, or it cannot be read
     encoding = ""
 
     def __init__(self, source: Source) -> None:
-        self._copy = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the file; see close()
-        while block := source.read(BLOCK_BYTES):
-            self._copy.write(block)
-        self._copy.seek(0)
+        self._copy = _copied(source)
+        if not parquetprobe.survives(self._copy.name):
+            self._copy.close()
+            raise _damaged()
+        self._open()
+
+    @classmethod
+    def at(cls, path: Path) -> "ParquetFile":
+        """A file on this machine, without the other process."""
+        file = cls.__new__(cls)
+        file._copy = path.open("rb")
+        file._open()
+        return file
+
+    def _open(self) -> None:
         try:
             schema = pyarrow.parquet.read_schema(self._copy)
             packed = [field.name for field in schema if _is_text(field.type)]
             self._copy.seek(0)
             self._file = pyarrow.parquet.ParquetFile(self._copy, read_dictionary=packed)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             self._copy.close()
             raise Unreadable("it is no Parquet file", "Write it again, or name a CSV .csv.") from error
         self.kinds = tuple(schema.types)
@@ -193,18 +207,45 @@ class ParquetFile:
                 yield Chunk([_unpacked(column) for column in batch.columns], start)
                 start += batch.num_rows
         except (pa.ArrowException, OSError) as error:
-            raise Unreadable("it is damaged, and cannot be read to its end", "Write it again.") from error
+            raise _damaged() from error
 
     def close(self) -> None:
+        """Removes the copy."""
         self._copy.close()
 
     def _refuse_bombs(self) -> None:
         groups = [self._file.metadata.row_group(place) for place in range(self._file.num_row_groups)]
+        if any(group.num_columns != self._file.metadata.num_columns for group in groups):
+            raise _damaged()
         sizes = [
             group.column(c).total_uncompressed_size for group in groups for c in range(group.num_columns)
         ]
         if max(sizes, default=0) > MOST_EXPANDED_BYTES:
             raise _expanding("a row group")
+
+
+def _copied(source: Source) -> IO[bytes]:
+    copy = tempfile.NamedTemporaryFile()  # noqa: SIM115 - lives as long as the file; see close()
+    while block := source.read(BLOCK_BYTES):
+        copy.write(block)
+    copy.flush()
+    copy.seek(0)
+    return copy
+
+
+def read_through(path: Path) -> None:
+    """Does all that is done with a Parquet file, and leaves what is wrong with it to others."""
+    try:
+        file = ParquetFile.at(path)
+        for _ in file.chunks():
+            pass
+        file.close()
+    except Unreadable:
+        return
+
+
+def _damaged() -> Unreadable:
+    return Unreadable("it is damaged, and cannot be read to its end", "Write it again.")
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -220,6 +261,7 @@ def _unpacked(column: pa.Array) -> pa.Array:
         size = pc.sum(pc.take(lengths, column.indices), min_count=0).as_py()
         if size > MOST_EXPANDED_BYTES:
             raise _expanding(f"{PARQUET_ROWS} rows of a text column")
+        column.dictionary.validate(full=True)  # that they are UTF-8, as the format demands
     return column.dictionary_decode()
 
 

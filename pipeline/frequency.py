@@ -42,7 +42,7 @@ class Frequency:
         Raises:
             ValueError: with a sentence that says what is allowed.
         """
-        match = re.fullmatch(r"(\d{0,2})(min|[HDWMY])", text)
+        match = re.fullmatch(r"([0-9]{0,2})(min|[HDWMY])", text)
         if not match:
             raise ValueError(f"{text!r} is no frequency; {RULE}")
         count, unit = int(match.group(1) or 1), match.group(2)

@@ -89,9 +89,9 @@ class Inspection:
         file = ParquetFile(source)
         try:
             refusal = self._layout_problem(fate.name, list(file.columns), True)
-            unknown = self._type_problems(fate.name, file) if refusal is None else [refusal]
-            if unknown:
-                self.findings += unknown
+            problems = [*self._name_problems(fate.name, file), *self._type_problems(fate.name, file)]
+            if refusal is not None or problems:
+                self.findings += [refusal] if refusal is not None else problems
                 return None
             cells = self._cells(fate, file)
             rows = sum(cells.chunk(chunk) for chunk in file.chunks())
@@ -107,11 +107,16 @@ class Inspection:
         number = len(self.fates) - 1
         return CellCheck(self.expectation, self.census, fate, number, file, self.log, self.fate_map)
 
+    def _name_problems(self, name: str, file: ParquetFile) -> list[Finding]:
+        twice = sorted({column for column in file.columns if file.columns.count(column) > 1})
+        rule, remedy = "two columns of the file have this name", "Rename one."
+        return [Finding(name, rule, remedy, column) for column in twice]
+
     def _type_problems(self, name: str, file: ParquetFile) -> list[Finding]:
         remedy = "Write it as text, a number or a timestamp."
         return [
             Finding(name, f"a column of the type {kind} cannot be read", remedy, attribute.name)
-            for attribute, kind in zip(self.spec.attributes, file.kinds, strict=True)
+            for attribute, kind in zip(self.spec.attributes, file.kinds, strict=False)
             if not _is_readable(kind)
         ]
 
@@ -133,6 +138,8 @@ class Inspection:
     def _layout_problem(self, name: str, first_row: Sequence[str], is_header: bool) -> Finding | None:
         wanted = self.spec.columns
         listed = ", ".join(wanted)
+        if not first_row and not is_header:
+            return Finding(name, "its first line is empty", "Remove the empty lines above the rows.")
         if len(first_row) != len(wanted):
             return self._width_problem(name, first_row, is_header)
         places = {column.lower(): place for place, column in enumerate(wanted)}
@@ -147,7 +154,8 @@ class Inspection:
 
     def _width_problem(self, name: str, first_row: Sequence[str], is_header: bool) -> Finding:
         wanted = self.spec.columns
-        rule = f"it has {len(first_row)} columns; params.json lists {len(wanted)}: {', '.join(wanted)}"
+        count = f"{len(first_row)} column{'' if len(first_row) == 1 else 's'}"
+        rule = f"it has {count}; params.json lists {len(wanted)}: {', '.join(wanted)}"
         remedy = "Add or remove columns, or list the file's own in params.json."
         value = ""
         if len(first_row) == 1 and (other := re.search(r"[;\t|]", first_row[0])):

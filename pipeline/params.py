@@ -13,8 +13,9 @@ are in `rules`. Members that a run fills in itself (ARNs, paths) cannot be given
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -28,11 +29,14 @@ from pipeline.policy.gate import Gate
 from pipeline.policy.recalibration import Recalibration
 from pipeline.policy.retention import Retention
 from pipeline.policy.retraining import Retraining
+from pipeline.quality import printable
 from pipeline.quantiles import DEFAULT_TYPES, type_label, type_order
 from pipeline.rules import is_auto
 from pipeline.timestamps import DEFAULT as DEFAULT_TIMESTAMP_FORMAT
 from pipeline.workload import PARAMS, Workload
 
+MOST_BYTES = 256 * 1024  # a hundred times as many as most files have
+MOST_DIGITS = 300  # of a whole number: one that a float can hold
 _FROM_RUN = "Leave it out; each run fills it in."
 _REQUIRED = ("DatasetGroup", "Datasets", "Predictor", "Forecast")
 _IMPORT_MEMBERS = ("TimestampFormat", "TimeZone", "UseGeolocationForTimeZone", "GeolocationFormat")
@@ -316,13 +320,17 @@ def read(s3: Any, workload: Workload) -> Params:
     Raises:
         BadInput: with all problems, or because there is no params.json.
     """
-    doing = f"reading {workload.uri(PARAMS)}"
-    with translated(doing):
+    where = workload.uri(PARAMS)
+    with translated(f"reading {where}"):
         try:
-            raw = s3.get_object(Bucket=workload.bucket, Key=workload.key(PARAMS))["Body"].read()
+            answer = s3.get_object(Bucket=workload.bucket, Key=workload.key(PARAMS))
         except s3.exceptions.NoSuchKey:
             remedy = "Upload one beside the train/ prefix; `python -m pipeline.proposal data.csv` writes one."
-            raise BadInput([Problem(workload.uri(PARAMS), "", "there is no such object", remedy)]) from None
+            raise BadInput([Problem(where, "", "there is no such object", remedy)]) from None
+        if (size := answer["ContentLength"]) > MOST_BYTES:
+            rule = f"the file has to be {MOST_BYTES // 1024} KB at the most"
+            raise BadInput([Problem(where, f"{size} bytes", rule, "Is it the right one?")])
+        raw = answer["Body"].read()
     return load(raw)
 
 
@@ -337,21 +345,26 @@ def load(raw: bytes, name: str = PARAMS) -> Params:
     problems += rules.check(document)
     if problems:
         unique = dict.fromkeys(problems)
-        raise BadInput([Problem(f"{name}: {p.where}", p.value, p.rule, p.remedy) for p in unique])
+        raise BadInput([replace(p, where=f"{name}: {printable(p.where)}") for p in unique])
     return Params(document)
 
 
 def _parse(raw: bytes, name: str) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8-sig")
-        document = json.loads(text, object_pairs_hook=_without_repetition, parse_constant=_no_constant)
+        document = json.loads(
+            text, object_pairs_hook=_without_repetition, parse_constant=_no_constant, parse_int=_whole_number
+        )
+        _require_characters(document)
     except UnicodeDecodeError as error:
         where, rule = f"{name}, byte {error.start}", "the file has to be UTF-8"
         raise BadInput([Problem(where, "", rule, "Save it as UTF-8.")]) from error
     except json.JSONDecodeError as error:
         where = f"{name}, line {error.lineno}, column {error.colno}"
         rule = f"the file has to be JSON ({error.msg[0].lower()}{error.msg[1:]})"
-        raise BadInput([Problem(where, "", rule, "Correct the syntax there.")]) from error
+        is_comment = error.doc[error.pos :].startswith(("//", "/*", "#"))
+        remedy = "Remove the comment: JSON has none." if is_comment else "Correct the syntax there."
+        raise BadInput([Problem(where, "", rule, remedy)]) from error
     except (_NotStrict, RecursionError) as error:
         rule = str(error) if isinstance(error, _NotStrict) else "objects are nested too deeply"
         raise BadInput([Problem(name, "", rule, "Correct it.")]) from error
@@ -366,11 +379,26 @@ class _NotStrict(ValueError):
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
     if twice:
-        raise _NotStrict(f"the member {twice[0]} is given twice in one object; only one of them can hold")
+        name = printable(twice[0])
+        raise _NotStrict(f"the member {name} is given twice in one object; only one of them can hold")
     return dict(pairs)
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise _NotStrict(f"{digits[:10]}… has {len(digits)} digits; no number can be so large")
+    return int(digits)
+
+
+def _require_characters(document: Any) -> None:
+    """Half of an escaped pair, such as `\ud83d` alone, is no character, and cannot be written anywhere."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start]).strip("'")
+        raise _NotStrict(f"{half} in a text is half a character") from error
 
 
 def _no_constant(name: str) -> None:

@@ -9,6 +9,7 @@ The columns keep their order: params.json lists them as the files have them, so 
 import argparse
 import itertools
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,14 +23,15 @@ from pipeline.domains import DOMAINS
 from pipeline.errors import BadInput
 from pipeline.frequency import Frequency, Grid
 from pipeline.params import load
-from pipeline.sample import Sample, plain, unusable
+from pipeline.rules import is_free
+from pipeline.sample import MOST, OTHER_TIMES, WIDE, Sample, is_number_or_empty, plain, unusable
 from pipeline.timestamps import DAY, SECOND, directive
 
 ITEM_WORDS = (
     "item_id", "item", "id", "series", "series_id", "unique_id", "sku", "product", "product_id", "article",
     "store", "shop", "meter", "household", "client", "customer", "name", "key",
 )  # fmt: skip
-TIME_WORDS = ("timestamp", "time", "date", "datetime", "ds", "day", "week", "month", "hour", "period")
+TIME_WORDS = ("timestamp", "time", "date", "datetime", "ds", "day", "week", "month", "year", "hour", "period")
 TARGET_WORDS = (
     "target_value", "target", "value", "y", "demand", "sales", "qty", "quantity", "units", "amount", "count",
     "consumption", "load", "kwh", "volume", "revenue", "traffic",
@@ -44,7 +46,7 @@ STEPS = {  # seconds of a regular step, and its name
     **{604800 * n: "W" if n == 1 else f"{n}W" for n in range(1, 5)},
 }
 CALENDAR_STEPS = ((28, 31, "M"), (59, 62, "2M"), (89, 92, "3M"), (181, 184, "6M"), (365, 366, "Y"))  # days
-WIDE = 8  # columns of numbers beside each other are series or steps, not features
+ANOTHER = "_name"  # what is added to a name that the service keeps for itself
 MOST_SHARED = 0.5  # of the cells of a column that are items of the target, for it to be the item key
 DOMAIN_NAMES = ("RETAIL", "EC2_CAPACITY", "WORK_FORCE", "METRICS")  # whose field names tell them apart
 
@@ -129,7 +131,7 @@ class _Target:
         self.names = {self.time: "timestamp", self.target: own.target, self.item: own.item_key}
         kinds = {self.time: "timestamp", self.target: "float"}
         for column in self.others:
-            self.names[column] = _unique(plain(self.sample.labels[column]), set(self.names.values()))
+            self.names[column] = self.free_name(self.sample.labels[column], self.names.values())
         predictor: dict[str, Any] = {
             "PredictorName": f"{name}_predictor",
             "ForecastHorizon": self._horizon(),
@@ -155,9 +157,22 @@ class _Target:
             draft["Checks"] = {"Duplicates": policy}
         return draft
 
+    def free_name(self, label: str, taken: Iterable[str]) -> str:
+        """What a column is called in the schema; that it is not as in the file has its reason."""
+        name = _unique(plain(label), set(taken))
+        if not is_free(plain(label)):
+            self.reasons.append(f"Column {label!r} is called {name}: the service keeps its name for itself.")
+        return name
+
     def unknown(self) -> list[str]:
         """What the sample cannot tell."""
         said = []
+        if broken := self._broken():
+            rows = f"{broken} row{'s' if broken > 1 else ''}"
+            said.append(
+                f"Whether {rows} without a time or a number may be set aside: an upload is refused until "
+                "they are correct, or Checks.MostBadRows tolerates them."
+            )
         if not self.sample.header:
             said.append("Without a header the meaning of the columns is a guess from their content.")
         if self.sample.is_cut:
@@ -175,6 +190,10 @@ class _Target:
             said.append("The time zone: times are taken as they stand; TimeZone can name their zone.")
         return said
 
+    def _broken(self) -> int:
+        cells = self.sample.frame[self.target]
+        return int((self.moments.isna() | ~cells.map(is_number_or_empty)).sum())
+
     # -- columns
 
     def _time(self) -> int:
@@ -191,9 +210,8 @@ class _Target:
                 "Turn it into one row per series and time: timestamp, value, item. When the series begin and "
                 "how long a step is has to come from elsewhere.",
             )
-        looks = [
-            c for c in self.sample.columns if frame[c].str.contains(r"\d[-/.:T]\d", regex=True).mean() > 0.9
-        ]
+        looks = [c for c in self.sample.columns if self.sample.word(c) in TIME_WORDS]
+        looks += self.sample.looks_like(OTHER_TIMES)
         value = f" ({self.sample.label(looks[0])} has {frame[looks[0]].iloc[0]})" if looks else ""
         return unusable(
             f"no column holds times in a form that the service reads{value}",
@@ -204,7 +222,7 @@ class _Target:
         sample = self.sample
         numeric = [c for c in sample.numeric if c != self.time]
         if not numeric:
-            raise unusable("no column holds numbers", "Add the demand as a column of numbers.")
+            raise self._no_number()
         if len(numeric) >= WIDE and len(numeric) >= len(sample.columns) - 2:
             raise unusable(
                 f"it is in wide form: {len(numeric)} columns of numbers, each of them a series",
@@ -220,6 +238,16 @@ class _Target:
         self.reasons.append(f"{sample.label(target)} is what is forecast: it holds the demand.")
         return target
 
+    def _no_number(self) -> BadInput:
+        looks = [c for c in self.sample.looks_like(re.compile(r".*[0-9].*")) if c != self.time]
+        if not looks:
+            return unusable("no column holds numbers", "Add the demand as a column of numbers.")
+        seen = f"{self.sample.label(looks[0])} has {self.sample.frame[looks[0]].iloc[0]}"
+        return unusable(
+            f"no column holds numbers in a form that the service reads ({seen})",
+            "Write them with a decimal point, without marks between thousands and without a unit.",
+        )
+
     def _item(self) -> tuple[int, list[int]]:
         sample = self.sample
         rest = [c for c in sample.columns if c not in (self.time, self.target)]
@@ -228,18 +256,32 @@ class _Target:
                 "there is no column that says which item a row belongs to",
                 "Add one, with the same text in every row if there is only one series: `item_id` = `total`.",
             )
-        numeric = [c for c in rest if sample.frame[c].str.fullmatch(r"[+-]?\d+\.\d+").mean() > 0.5]
-        if numeric:
-            raise unusable(
-                f"{sample.names(numeric)} holds further numbers, and a target time series has only one",
-                "Move them to a file of related data, or remove them.",
-            )
         named = [c for c in rest if sample.word(c) in (*ITEM_WORDS, *_domain_items())]
+        self._refuse_numbers(rest, named)
         item = sample.best(named, ITEM_WORDS) if named else max(rest, key=lambda c: sample.frame[c].nunique())
         where = " in the first rows" if sample.is_cut else ""
         count = sample.frame[item].nunique()
         self.reasons.append(f"{sample.label(item)} names the items; there are {count}{where}.")
         return item, [c for c in rest if c != item]
+
+    def _refuse_numbers(self, rest: list[int], named: list[int]) -> None:
+        """Numbers that are neither the target nor a key: features, series beside each other, or a counter."""
+        sample = self.sample
+        numeric = [c for c in rest if c in sample.numeric and c not in named]
+        distinct = {c: sample.frame[c].nunique() for c in numeric}
+        counters = [c for c in numeric if distinct[c] == len(sample.frame) > 1]
+        if counters and len(rest) > len(counters):
+            rule = f"{sample.names(counters)} is different in every row and tells no series apart"
+            raise unusable(rule, "Remove it.")
+        is_guess = not named and not sample.frame[self.time].duplicated().any()  # each time comes once
+        fractional = {c for c in numeric if sample.share(c, lambda cell: "." in cell) > MOST}
+        further = [c for c in numeric if c in fractional or (is_guess and distinct[c] > 1)]
+        if further:
+            raise unusable(
+                f"{sample.names(further)} holds further numbers, and a target time series has only one",
+                "If each of them is a series, turn the file into one row per series and time: timestamp, "
+                "value, item. If not, move them to a file of related data, or remove them.",
+            )
 
     def _dimensions(self) -> list[int]:
         if not self.others:
@@ -267,7 +309,7 @@ class _Target:
         if typical is None:
             raise unusable("every series has one row only", "Give a longer history.")
         frequency = Frequency.parse(_step_name(typical))
-        self.reasons.append(f"Rows of a series are typically {frequency.span(1)} apart.")
+        self.reasons.append(f"Rows of a series are typically {_span(typical, frequency)}.")
         if frequency.needs_time_of_day and self.java_format == DAY:
             raise unusable("the times have no time of day", f"Write them as {SECOND}.")
         return frequency
@@ -288,11 +330,21 @@ class _Target:
 
     def _boundary(self) -> dict[str, str]:
         """Where the week begins, if all rows are of one weekday that is not Monday."""
+        self._tell_of_moved_times()
         days = self.moments.dropna().dt.day_name().str.upper().unique()
         if self.frequency.unit != "W" or len(days) != 1 or days[0] == "MONDAY":
             return {}
         self.reasons.append(f"All times are a {days[0].title()}: the week begins there.")
         return {"DayOfWeek": str(days[0])}
+
+    def _tell_of_moved_times(self) -> None:
+        times = self.moments.dropna().astype("datetime64[us]").astype(np.int64).to_numpy()
+        is_coarse = self.frequency.unit in ("D", "M", "Y")
+        if is_coarse and not Grid(self.frequency, int(times.min())).is_on(times).all():
+            self.reasons.append(
+                f"The times are not the beginnings of their steps of {self.frequency.span(1)}: the service "
+                "moves them there, and the forecast's times are beginnings, too."
+            )
 
     def _missing(self) -> int:
         """Steps between the first and the last row of each series that have none."""
@@ -351,7 +403,7 @@ def _add_related(draft: dict[str, Any], target: _Target, sample: Sample) -> None
     if not features:
         raise unusable("it has no column of numbers", "Add what is known of the demand's causes.")
     for column in features:
-        names[column] = _unique(plain(sample.labels[column]), set(names.values()))
+        names[column] = target.free_name(sample.labels[column], names.values())
         kinds[column] = "float"
     _name_dataset(draft, "related", "RELATED_TIME_SERIES", sample, names, kinds)
     draft["Datasets"][-1]["DataFrequency"] = str(target.frequency)
@@ -390,7 +442,7 @@ def _add_metadata(draft: dict[str, Any], target: _Target, sample: Sample) -> Non
     names = {item: target.names[target.item]}
     for column in sample.columns:
         if column != item:
-            names[column] = _unique(plain(sample.labels[column]), set(names.values()))
+            names[column] = target.free_name(sample.labels[column], names.values())
     if len(names) < 2:
         raise unusable("it has nothing but the item key", "Add columns that describe the items.")
     _name_dataset(draft, "metadata", "ITEM_METADATA", sample, names, {})
@@ -472,9 +524,20 @@ def _step_name(seconds: float) -> str:
     return STEPS[max((step for step in STEPS if step <= seconds), default=60)]
 
 
+def _span(seconds: float, frequency: Frequency) -> str:
+    """How far apart rows are, and what of it if the service has no such step."""
+    step = frequency.minutes * 60
+    if frequency.unit in ("M", "Y") or seconds == step:
+        return f"{frequency.span(1)} apart"
+    how = "next finer" if step < seconds else "finest"
+    return f"{seconds:g} seconds apart; the {how} step of the service is {frequency.span(1)}"
+
+
 def _unique(name: str, taken: set[str]) -> str:
-    candidates = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
-    return next(candidate for candidate in candidates if candidate not in taken)
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    candidates = itertools.chain([name, f"{name}{ANOTHER}"], numbered)
+    lower = {each.lower() for each in taken}
+    return next(each for each in candidates if each.lower() not in lower and is_free(each))
 
 
 def main(arguments: list[str]) -> int:

@@ -52,9 +52,11 @@ class Reformatted:
     timestamp_format: str
 
 
-def type_column(columns: Iterable[str]) -> str:
-    """The name of the added column: `type`, unless the input has a column of that name."""
-    return OTHER_TYPE_COLUMN if TYPE_COLUMN in {name.lower() for name in columns} else TYPE_COLUMN
+def type_column(params: Params, form: InputForm) -> str:
+    """The name of the added column: `type`, unless the files or the schema have a column of that name."""
+    taken = {name.lower() for name in (*form.columns, *params.target.columns)}
+    numbered = (f"{OTHER_TYPE_COLUMN}_{number}" for number in itertools.count(2))
+    return next(n for n in itertools.chain((TYPE_COLUMN, OTHER_TYPE_COLUMN), numbered) if n not in taken)
 
 
 def reformat(
@@ -98,7 +100,7 @@ class _Layout:
         self.timestamp_format = params.timestamp_format
         self.target = spec.target_field
         self.schema = spec.columns
-        self.columns = (*form.columns, type_column(form.columns))
+        self.columns = (*form.columns, type_column(params, form))
         self.has_header = form.has_header
 
     def normalise(self, frame: pd.DataFrame) -> pd.DataFrame:

@@ -4,14 +4,21 @@ Each rule is a generator of problems over a `Draft`, the file as far as it is we
 check has already reported is left out, so that one mistake is told once.
 """
 
+import math
 import re
+import unicodedata
+import zoneinfo
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeGuard
 
 from pipeline import domains
 from pipeline.domains import DOMAINS, METADATA, MOST_COLUMNS, RELATED, TARGET
 from pipeline.errors import Problem
+from pipeline.export import TIME, TYPE
 from pipeline.frequency import Frequency
 from pipeline.quantiles import DEFAULT_TYPES, type_label
 from pipeline.shapes import missing, nearest, shown
@@ -22,8 +29,24 @@ MOST_TYPES = 5
 MOST_WINDOWS = 5
 MOST_TAGS = 50
 MOST_DIMENSIONS = 10
+COUNTRY = "CountryCode"
+NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+TAG_MARKS = "_.:/=+-@"  # what a tag may hold beside letters, digits and blanks
+NOT_FOR_USERS = "aws:"  # tag keys that begin so are Amazon's
 ALGORITHMS = ("ARIMA", "CNN-QR", "Deep_AR_Plus", "ETS", "NPTS", "Prophet")
 TUNABLE = ("CNN-QR", "Deep_AR_Plus")
+# What TrainingParameters may hold; the other algorithms have none.
+HYPERPARAMETERS = {
+    "CNN-QR": ("context_length", "use_related_data", "use_item_metadata", "epochs"),
+    "Deep_AR_Plus": (
+        "context_length", "epochs", "learning_rate", "learning_rate_decay", "likelihood",
+        "max_learning_rate_decays", "num_averaged_models", "num_cells", "num_layers",
+    ),
+    "NPTS": (
+        "context_length", "kernel_type", "exp_kernel_weights", "use_seasonal_model",
+        "use_default_time_features",
+    ),
+}  # fmt: skip
 ALGORITHM_PREFIX = "arn:aws:forecast:::algorithm/"
 
 AGGREGATIONS = ("sum", "avg", "first", "min", "max")
@@ -213,12 +236,38 @@ def _distinct_fields(draft: Draft) -> Iterator[Problem]:
             yield Problem(f"{dataset.path}.Schema.Attributes", shown(name), rule, "Rename one.")
 
 
+@cache
+def reserved_names() -> frozenset[str]:
+    """The words that no field may be called, in capital letters."""
+    return frozenset(Path(__file__).with_name("reserved_names.txt").read_text().split())
+
+
+def is_free(name: str) -> bool:
+    """Whether a field may be called so, and a forecast dimension, too."""
+    is_exports = name.lower() == TIME or TYPE.match(name) is not None
+    return name.upper() not in reserved_names() and not is_exports
+
+
+def _free_names(draft: Draft) -> Iterator[Problem]:
+    for dataset in draft.datasets:
+        own = DOMAINS[dataset.domain].required(TARGET)
+        for name in dataset.names:
+            if name.upper() in reserved_names() and name not in own:
+                rule = "the service keeps this word for itself"
+                remedy = f"Call the field {name}_name, say; the header of the files may stay as it is."
+                yield Problem(f"{dataset.path}.Schema.Attributes", shown(name), rule, remedy)
+
+
 def _number_of_fields(draft: Draft) -> Iterator[Problem]:
     for dataset in draft.datasets:
         count, limit = len(dataset.attributes), MOST_COLUMNS[dataset.type]
         if count > limit:
             rule = f"a dataset of type {dataset.type} can have {limit} fields"
             yield Problem(f"{dataset.path}.Schema.Attributes", f"{count} fields", rule, "Remove some.")
+        texts = len(dataset.dimensions)
+        if dataset.type != METADATA and texts > MOST_DIMENSIONS:
+            rule = f"beside the item key a time series can have {MOST_DIMENSIONS} text fields"
+            yield Problem(f"{dataset.path}.Schema.Attributes", f"{texts} text fields", rule, "Remove some.")
 
 
 def _fields_fit_the_type(draft: Draft) -> Iterator[Problem]:
@@ -264,10 +313,28 @@ def _tags(draft: Draft) -> Iterator[Problem]:
     holders: list[tuple[str, Mapping[str, Any]]] = [*draft.raw_datasets()]
     holders += [(name, _object(draft.document, name)) for name in ("DatasetGroup", "Predictor", "Forecast")]
     for path, holder in holders:
-        tags = holder.get("Tags")
-        if isinstance(tags, list) and len(tags) > MOST_TAGS:
-            rule = f"a resource can have {MOST_TAGS} tags"
-            yield Problem(f"{path}.Tags", f"{len(tags)} tags", rule, "Remove some.")
+        if isinstance(tags := holder.get("Tags"), list):
+            yield from _tag_problems(f"{path}.Tags", tags)
+
+
+def _tag_problems(where: str, tags: list[Any]) -> Iterator[Problem]:
+    if len(tags) > MOST_TAGS:
+        yield Problem(where, f"{len(tags)} tags", f"a resource can have {MOST_TAGS} tags", "Remove some.")
+    pairs = [tag for tag in tags if isinstance(tag, dict)]
+    for key, count in Counter(_text(pair, "Key") for pair in pairs).items():
+        if count > 1:
+            yield Problem(where, shown(key), f"{count} tags have this key", "Keep one.")
+        if key.lower().startswith(NOT_FOR_USERS):
+            rule = f"tags that begin with {NOT_FOR_USERS} are Amazon's own"
+            yield Problem(where, shown(key), rule, "Choose another key.")
+    for text in (_text(pair, name) for pair in pairs for name in pair):
+        if not all(map(_is_for_tags, text)):
+            rule = f"a tag holds letters, digits, blanks and {TAG_MARKS}"
+            yield Problem(where, shown(text), rule, "Correct it.")
+
+
+def _is_for_tags(character: str) -> bool:
+    return character in TAG_MARKS or unicodedata.category(character)[0] in "LZN"
 
 
 # -- time
@@ -328,7 +395,8 @@ def _boundary(draft: Draft) -> Iterator[Problem]:
         return
     fits = BOUNDARY_OF_UNIT.get(draft.frequency.unit)
     if list(boundary) != [fits]:
-        rule = f"with a step of {draft.frequency.words} it can hold {fits or 'nothing'} only"
+        holds = f"only {fits}" if fits else "nothing"
+        rule = f"with a step of {draft.frequency.words} it can hold {holds}"
         remedy = f"Give {fits} alone." if fits else "Leave it out."
         yield Problem("Predictor.TimeAlignmentBoundary", shown(boundary), rule, remedy)
 
@@ -337,6 +405,16 @@ def _time_zone(draft: Draft) -> Iterator[Problem]:
     if draft.document.get("UseGeolocationForTimeZone") is True and "TimeZone" in draft.document:
         rule = "the zone comes from the location or from TimeZone, not from both"
         yield Problem("TimeZone", shown(draft.document["TimeZone"]), rule, "Give one of the two.")
+    zone = draft.document.get("TimeZone")
+    if isinstance(zone, str) and re.fullmatch(r"[\w/+-]+", zone, re.ASCII) and zone not in _zones():
+        near = nearest(zone, sorted(_zones()))
+        remedy = f"Did you mean {near}?" if near else "Give a name such as Europe/Berlin, or leave it out."
+        yield Problem("TimeZone", shown(zone), "no time zone has this name", remedy)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
 
 
 # -- predictor and forecast
@@ -361,9 +439,9 @@ def _dimensions(draft: Draft) -> Iterator[Problem]:
             rule = "a forecast dimension is a text field of the target data other than the item key"
             there = ", ".join(target.dimensions) or "none"
             yield Problem(where, shown(name), rule, f"There are: {there}.")
-        if re.fullmatch(r"p\d{1,2}|mean", name, re.IGNORECASE):
-            rule = "the service's forecasts have columns of such names themselves"
-            yield Problem(where, shown(name), rule, "Rename the attribute.")
+        if name.lower() == TIME or TYPE.match(name):
+            rule = "the service's exports have a column of this name themselves"
+            yield Problem(where, shown(name), rule, f"Call the field {name}_name, say.")
 
 
 def _types(draft: Draft) -> Iterator[Problem]:
@@ -392,7 +470,7 @@ def _recalibrated_types(draft: Draft) -> Iterator[Problem]:
 
 
 def _is_quantile(text: str) -> bool:
-    return re.fullmatch(r"0?\.\d\d?", text) is not None
+    return re.fullmatch(r"0?\.[0-9][0-9]?", text) is not None
 
 
 def _metric(draft: Draft) -> Iterator[Problem]:
@@ -416,10 +494,27 @@ def _algorithm(draft: Draft) -> Iterator[Problem]:
     elif given is None:
         remedy = f"Give {ALGORITHM_PREFIX}<name>, set PerformAutoML to true, or use the AutoPredictor's form."
         yield Problem(where, "", "it is missing, and PerformAutoML is not true", remedy)
-    elif isinstance(given, str) and given.removeprefix(ALGORITHM_PREFIX) not in ALGORITHMS:
+    elif isinstance(given, str) and given not in [ALGORITHM_PREFIX + name for name in ALGORITHMS]:
         rule = f"the algorithms are {ALGORITHM_PREFIX}" + "{" + ", ".join(ALGORITHMS) + "}"
         near = nearest(given.rsplit("/", 1)[-1], list(ALGORITHMS))
-        yield Problem(where, shown(given), rule, f"Did you mean {near}?" if near else "Choose one of them.")
+        remedy = f"Did you mean {ALGORITHM_PREFIX}{near}?" if near else "Choose one of them."
+        yield Problem(where, shown(given), rule, remedy)
+    if not automl and "AutoMLOverrideStrategy" in draft.predictor:
+        rule = "it says how PerformAutoML chooses, which is not true"
+        yield Problem("Predictor.AutoMLOverrideStrategy", "", rule, "Leave it out.")
+
+
+def _training_parameters(draft: Draft) -> Iterator[Problem]:
+    algorithm = _text(draft.predictor, "AlgorithmArn").removeprefix(ALGORITHM_PREFIX)
+    if draft.auto or algorithm not in ALGORITHMS:
+        return
+    known = HYPERPARAMETERS.get(algorithm, ())
+    for name in _object(draft.predictor, "TrainingParameters"):
+        if name not in known:
+            rule = f"{algorithm} has no such parameter"
+            near = nearest(name, list(known))
+            remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(known) or 'none'}."
+            yield Problem(f"Predictor.TrainingParameters.{name}", "", rule, remedy)
 
 
 def _tuning(draft: Draft) -> Iterator[Problem]:
@@ -464,6 +559,9 @@ def _filling(draft: Draft) -> Iterator[Problem]:
         return
     own = DOMAINS[target.domain].target
     features = related.features if related else []
+    names = [name for _, name, _ in fillings(draft)]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Problem("Predictor", shown(name), "two fillings are of this field", "Keep one.")
     for where, name, parameters in fillings(draft):
         if name not in (own, *features):
             there = ", ".join([own, *features])
@@ -513,24 +611,53 @@ def _filling_parameter(
 
 
 def _reads_as_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
+    is_one = isinstance(value, str) and re.fullmatch(NUMBER, value) is not None
+    return is_one and math.isfinite(float(value))
 
 
-def _weather(draft: Draft) -> Iterator[Problem]:
-    data = _object(draft.predictor, "DataConfig" if draft.auto else "InputDataConfig")
-    listed = data.get("AdditionalDatasets" if draft.auto else "SupplementaryFeatures")
-    names = (
-        [entry.get("Name") for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+def _further_data(draft: Draft) -> Iterator[Problem]:
+    parent, member = (
+        ("DataConfig", "AdditionalDatasets") if draft.auto else ("InputDataConfig", "SupplementaryFeatures")
     )
-    target = draft.of_type(TARGET)
-    located = target is not None and "geolocation" in dict(target.attributes).values()
-    if "weather" in names and target is not None and not located:
+    listed = _object(draft.predictor, parent).get(member)
+    entries = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    where = f"Predictor.{parent}.{member}"
+    for entry in entries:
+        name = _text(entry, "Name")
+        if name == "holiday":
+            yield from _holiday(where, _countries(entry))
+        elif name == "weather":
+            yield from _weather(where, draft.of_type(TARGET))
+        elif name:
+            rule = "the service knows the holiday calendar and the weather index"
+            yield Problem(where, shown(name), rule, 'Give "holiday" or "weather".')
+
+
+def _countries(entry: Mapping[str, Any]) -> list[str]:
+    return [_text(entry, "Value")] if "Value" in entry else _strings(_object(entry, "Configuration"), COUNTRY)
+
+
+def _holiday(where: str, countries: list[str]) -> Iterator[Problem]:
+    if len(countries) != 1 or not re.fullmatch("[A-Z]{2}", countries[0]):
+        rule = "the holiday calendar needs one country, of two capital letters"
+        yield Problem(where, ", ".join(map(shown, countries)), rule, f'Give its {COUNTRY}, such as "US".')
+
+
+def _weather(where: str, target: DraftDataset | None) -> Iterator[Problem]:
+    if target is not None and "geolocation" not in dict(target.attributes).values():
         rule = "the weather index needs a field of type geolocation in the target data"
-        yield Problem("Predictor", '"weather"', rule, "Add the field, or leave weather out.")
+        yield Problem(where, '"weather"', rule, "Add the field, or leave weather out.")
+
+
+# -- sections of our own
+
+
+def _limits(draft: Draft) -> Iterator[Problem]:
+    least, most = (_object(draft.document, "Checks").get(name) for name in ("LeastValue", "MostValue"))
+    both = [value for value in (least, most) if isinstance(value, int | float) and value is not False]
+    if len(both) == 2 and both[0] > both[1]:
+        rule = f"it is above MostValue, {shown(most)}, so that no value is left"
+        yield Problem("Checks.LeastValue", shown(least), rule, "Exchange or correct them.")
 
 
 Rule = Callable[[Draft], Iterator[Problem]]
@@ -541,6 +668,7 @@ RULES: tuple[Rule, ...] = (
     _named_and_typed,
     _required_fields,
     _distinct_fields,
+    _free_names,
     _number_of_fields,
     _fields_fit_the_type,
     _related_dimensions,
@@ -557,9 +685,11 @@ RULES: tuple[Rule, ...] = (
     _recalibrated_types,
     _metric,
     _algorithm,
+    _training_parameters,
     _tuning,
     _backtests,
     _explanation,
     _filling,
-    _weather,
+    _further_data,
+    _limits,
 )

@@ -4,7 +4,7 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.datafile import ParquetFile, Unreadable, format_of, refuse_foreign
+from pipeline.datafile import ESCAPED, ParquetFile, Unreadable, format_of, refuse_foreign
 from pipeline.errors import BadInput, Problem
 from pipeline.form import PARQUET
 from pipeline.timestamps import DAY, PATTERNS, SECOND
@@ -20,7 +20,15 @@ from pipeline.timestamps import DAY, PATTERNS, SECOND
 SAMPLE_ROWS = 200_000  # enough to see rhythm and keys; the whole file is checked at upload
 ROWS_TO_KNOW_A_COLUMN = 5_000
 HEAD_BYTES = 4096
+WIDE = 8  # columns of numbers beside each other are series or steps, not features
 NEARLY_ALL = 0.95  # of the cells of a column; the rest may be broken
+MOST = 0.5
+# Times that people and programs write, though the service does not read them: dates in any order, months,
+# times of day, 20240131, and seconds or milliseconds since 1970.
+OTHER_TIMES = re.compile(
+    r".*[0-9]{1,4}([-/.])[0-9]{1,2}\1[0-9]{1,4}.*|[0-9]{4}[-/.][0-9]{1,2}|.*[0-9]:[0-9]{2}.*"
+    "|(19|20)[0-9]{6}|1[0-9]{9}|1[0-9]{12}"
+)
 
 
 def unusable(rule: str, remedy: str, where: str = "the file") -> BadInput:
@@ -60,6 +68,8 @@ class Sample:
         """
         if not isinstance(source, str | Path):
             return cls(_csv_rows(source))
+        if not Path(source).is_file():
+            raise unusable("there is no such file", "Give the path of a CSV or Parquet file.", str(source))
         try:
             with Path(source).open("rb") as file:
                 head = file.read(HEAD_BYTES)
@@ -67,7 +77,8 @@ class Sample:
                 if format_of(str(source)) == PARQUET:
                     return cls._of_parquet(file)
                 refuse_foreign(head)
-                return cls(_csv_rows(io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")))
+                text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
+                return cls(_csv_rows(_of_utf8(text)))
         except Unreadable as error:
             raise unusable(error.rule, error.remedy) from error
 
@@ -117,6 +128,10 @@ class Sample:
         known = [c for c in self.columns if (self.frame[c] != "").any()]
         return [c for c in known if self.share(c, is_number_or_empty) > NEARLY_ALL]
 
+    def looks_like(self, pattern: re.Pattern[str]) -> list[int]:
+        """The columns most of whose cells have a form."""
+        return [c for c in self.columns if self.share(c, pattern.fullmatch) > MOST]
+
     def time_form(self, column: int) -> str:
         """The timestamp format in the API's letters."""
         return max((SECOND, DAY), key=lambda each: self.share(column, re.compile(PATTERNS[each]).fullmatch))
@@ -135,12 +150,19 @@ def is_time(cell: str) -> bool:
 
 def is_number(cell: str) -> bool:
     """Whether the cell is a number with a decimal point, or a whole one."""
-    return re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", cell) is not None
+    return re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", cell) is not None
 
 
 def is_number_or_empty(cell: str) -> bool:
     """Whether the cell is a number or a missing one."""
     return cell == "" or is_number(cell) or cell.lower() == "nan"
+
+
+def _of_utf8(lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if ESCAPED.search(line):
+            raise unusable(f"its line {number} is not UTF-8", "Save it as UTF-8.")
+        yield line
 
 
 def _csv_rows(lines: Iterable[str]) -> list[list[str]]:
@@ -158,6 +180,9 @@ def _csv_rows(lines: Iterable[str]) -> list[list[str]]:
 def _find_header(rows: list[list[str]]) -> list[str] | None:
     first = rows[0]
     known = [cell for cell in first if cell]
+    dates = sum(map(is_time, known))
+    if dates >= WIDE and len(rows) > 1 and not any(map(is_time, rows[1])):
+        return [cell.strip() for cell in first]  # of a file with its steps beside each other
     is_header = bool(known) and not any(is_time(cell) or is_number(cell) for cell in known)
     if is_header and len(rows) > 1 and not any(is_time(c) or is_number(c) for c in rows[1]):
         return None  # a column of names begins with a name: nothing tells that the first is another kind

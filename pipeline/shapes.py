@@ -15,6 +15,7 @@ from typing import Any
 import botocore.session
 
 from pipeline.errors import Problem
+from pipeline.workload import one_line
 
 # Shapes whose pattern in the model is older than the service: they are checked by rules of our own.
 UNCHECKED_PATTERNS = {"Frequency", "Arn", "KMSKeyArn", "Value", "Format"}
@@ -114,7 +115,7 @@ def _string(value: Any, shape: Any, path: str, filled_in: Mapping[str, str]) -> 
     wrong_length = list(_length(len(value), shape, path, shown(value), "characters"))
     yield from wrong_length
     pattern = shape.metadata.get("pattern", "")
-    if pattern and not wrong_length and _is_checked(shape) and not re.fullmatch(pattern, value):
+    if pattern and not wrong_length and _is_checked(shape) and not re.fullmatch(pattern, value, re.ASCII):
         words = _PATTERN_WORDS.get(shape.name, (f"it has to match {pattern}", "Correct it."))
         yield Problem(path, shown(value), *words)
 
@@ -192,6 +193,6 @@ def nearest(word: str, known: list[str]) -> str | None:
 
 
 def shown(value: Any) -> str:
-    """The value as JSON, cut to what a line can hold."""
-    text = json.dumps(value, ensure_ascii=False)
+    """The value as JSON on one line, cut to what that can hold."""
+    text = one_line(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"

@@ -210,7 +210,7 @@ def _forecast_columns(params: Params, form: InputForm) -> list[Column]:
     """The input's columns with the target a number, whatever it was in the input, and the type."""
     spec = params.target
     types = ["double" if a.name == spec.target_field else "string" for a in spec.attributes]
-    return [*_named(spec, types), {"Name": type_column(form.columns), "Type": "string"}]
+    return [*_named(spec, types), {"Name": type_column(params, form), "Type": "string"}]
 
 
 def _named(spec: DatasetSpec, types: Sequence[str]) -> list[Column]:

@@ -6,9 +6,12 @@ DAY = "yyyy-MM-dd"
 SECOND = "yyyy-MM-dd HH:mm:ss"
 # The 12-hour letters are a known slip for HH that the service accepts.
 DIRECTIVES = {DAY: "%Y-%m-%d", SECOND: "%Y-%m-%d %H:%M:%S", "yyyy-MM-dd hh:mm:ss": "%Y-%m-%d %H:%M:%S"}
-PATTERNS = {DAY: r"\d{4}-\d{2}-\d{2}", SECOND: r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}"}
+_DATE, _TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+PATTERNS = {DAY: _DATE, SECOND: f"{_DATE} {_TIME}"}
 PATTERNS["yyyy-MM-dd hh:mm:ss"] = PATTERNS[SECOND]
 DEFAULT = SECOND  # what the API assumes when no format is given
+# No history of demand reaches farther; a year beyond is a slip, and services count in nanoseconds since 1970.
+EARLIEST, LATEST = dt.datetime(1700, 1, 1), dt.datetime(2100, 12, 31, 23, 59, 59)
 
 
 def directive(java_format: str) -> str:

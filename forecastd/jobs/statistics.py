@@ -138,15 +138,18 @@ class NumberStatistics:
             return counts
         deviation = math.sqrt(self._squares / (self._known - 1)) if self._known > 1 else 0.0
         ends = {"Min": self._written(self._least), "Max": self._written(self._most)}
-        return {**counts, **ends, "Avg": float(self._mean), "Stddev": deviation}
+        both = {"Avg": float(self._mean), "Stddev": deviation}
+        # Beyond 1e154 a square is no number any more: then nothing is said of it.
+        return {**counts, **ends, **{name: number for name, number in both.items() if math.isfinite(number)}}
 
     def _merge(self, known: np.ndarray) -> None:
         """Join the batch's mean and squares with those so far (Chan, Golub and LeVeque)."""
-        mean = float(known.mean())
-        squares = float(np.square(known - mean).sum())
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = float(known.mean())
+            squares = float(np.square(known - mean).sum())
         total = self._known + len(known)
         distance = mean - self._mean
-        self._squares += squares + distance**2 * self._known * len(known) / total
+        self._squares += squares + distance * distance * self._known * len(known) / total
         self._mean += distance * len(known) / total
         self._known = total
 

@@ -19,7 +19,7 @@ from tests.local.conftest import GatewayProcess
 WORKLOAD = Workload("ledger-data", "shop/")
 FIRST = dt.datetime(2026, 1, 1)
 HORIZON = 4
-COLUMNS = [("timestamp", "timestamp"), ("target_value", "float"), ("item_id", "string"), ("type", "string")]
+COLUMNS = [("timestamp", "timestamp"), ("target_value", "float"), ("item_id", "string"), ("step", "string")]
 
 
 def day(step: int) -> str:
@@ -49,7 +49,7 @@ def params() -> Params:
             "PredictorName": "shop",
             "ForecastHorizon": HORIZON,
             "ForecastFrequency": "D",
-            "ForecastDimensions": ["type"],
+            "ForecastDimensions": ["step"],
         },
         "Forecast": {"ForecastName": "shop", "ForecastTypes": ["0.1", "0.9", "mean"]},
         "TimestampFormat": "yyyy-MM-dd",
@@ -88,7 +88,7 @@ def _archive(s3: Any, run: str, begin: int, folder: Path) -> None:
         items=3,
         horizon=HORIZON,
         types=("mean", "p10", "p90"),
-        columns=("timestamp", "target_value", "item_id", "type", "forecast_type"),
+        columns=("timestamp", "target_value", "item_id", "step", "type"),
         has_header=False,
         first=FIRST + dt.timedelta(days=begin),
         last=FIRST + dt.timedelta(days=begin + HORIZON - 1),
@@ -115,16 +115,16 @@ def test_the_outcome_of_each_forecast(athena: Any, scores: list[Score]) -> None:
 def test_the_outcome_by_item_and_by_step(athena: Any, scores: list[Score]) -> None:
     items = ask(
         athena,
-        f'SELECT item_id, "type", bias FROM {WORKLOAD.slug}_outcome_by_item '
-        "WHERE run = 'one' AND forecast_type = 'mean' ORDER BY item_id",
+        f"SELECT item_id, step, bias FROM {WORKLOAD.slug}_outcome_by_item "
+        "WHERE run = 'one' AND type = 'mean' ORDER BY item_id",
     ).rows
     sizes = [sum(actual(item, 20 + n) for n in range(HORIZON)) for item in range(3)]
     assert [(name, order) for name, order, _ in items] == [(f"item {item}", "x") for item in range(3)]
     assert [bias for *_, bias in items] == pytest.approx([0.5 * 10 / size for size in sizes])
     steps = ask(
         athena,
-        f"SELECT step, points, coverage FROM {WORKLOAD.slug}_outcome_by_step "
-        "WHERE run = 'one' AND forecast_type = 'p90' ORDER BY step",
+        f"SELECT forecast_step, points, coverage FROM {WORKLOAD.slug}_outcome_by_step "
+        "WHERE run = 'one' AND type = 'p90' ORDER BY forecast_step",
     ).rows
     assert steps == [(step, 3, pytest.approx(1 / 3)) for step in range(1, HORIZON + 1)]
 
@@ -132,9 +132,9 @@ def test_the_outcome_by_item_and_by_step(athena: Any, scores: list[Score]) -> No
 def test_forecasts_stand_beside_what_came(athena: Any, scores: list[Score]) -> None:
     rows = ask(
         athena,
-        'SELECT item_id, "type", timestamp, step, actual, naive, p10, p90, mean '
+        "SELECT item_id, step, timestamp, forecast_step, actual, naive, p10, p90, mean "
         f"FROM {WORKLOAD.slug}_compared "
-        "WHERE run = 'two' ORDER BY item_id, step",
+        "WHERE run = 'two' ORDER BY item_id, forecast_step",
     ).rows
     assert rows == [
         (f"item {item}", "x", day(24 + n), n + 1, own, actual(item, 24 + n - 7), *types)

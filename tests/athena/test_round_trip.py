@@ -56,11 +56,11 @@ class Case:
     @property
     def columns(self) -> list[str]:
         """In an order that is none of the usual ones."""
-        return ["Shelf", self.own.target, "timestamp", "type", self.own.item_key]
+        return ["Shelf", self.own.target, "timestamp", "run", self.own.item_key]
 
     @property
     def keys(self) -> list[str]:
-        return [self.own.item_key, "Shelf", "type"]
+        return [self.own.item_key, "Shelf", "run"]
 
     @cached_property
     def params(self) -> Params:
@@ -85,7 +85,7 @@ class Case:
                         "PredictorName": "trip",
                         "ForecastHorizon": HORIZON,
                         "ForecastFrequency": "D",
-                        "ForecastDimensions": ["Shelf", "type"],
+                        "ForecastDimensions": ["Shelf", "run"],
                     },
                     "Forecast": {"ForecastName": "trip", "ForecastTypes": ["mean", "0.1", "0.9"]},
                     "TimestampFormat": self.timestamp_format,
@@ -208,13 +208,13 @@ def publish_it(
 
 def test_the_forecast_and_its_history_read_back(trip: Trip, athena: Any) -> None:
     case = trip.case
-    listed = ", ".join(f'"{name.lower()}"' for name in (*case.keys, "timestamp", "forecast_type"))
+    listed = ", ".join(f'"{name.lower()}"' for name in (*case.keys, "timestamp", "type"))
     expected = sorted(
         (*key, case.written(moment), kind, values[kind])
         for key, moment, values in case.ahead
         for kind in TYPES
     )
-    for name, more in (("forecast", ""), ("history", " WHERE run = 'one'")):
+    for name, more in (("forecast", ""), ("history", " WHERE forecast_run = 'one'")):
         sql = f'SELECT {listed}, "{case.own.target}" FROM {trip.table(name)}{more}'
         assert sorted(ask(athena, sql).rows) == expected
 
@@ -233,14 +233,14 @@ def test_the_uploads_read_back(trip: Trip, athena: Any) -> None:
 
 def test_the_chart_has_the_uploads_and_the_forecast(trip: Trip, athena: Any) -> None:
     case = trip.case
-    listed = ", ".join(f'"{name.lower()}"' for name in (*case.keys, "time", "forecast_type", "value"))
+    listed = ", ".join(f'"{name.lower()}"' for name in (*case.keys, "time", "type", "value"))
     past = [(*key, moment, "actual", value) for key, moment, value in case.past if value is not None]
     ahead = [(*key, moment, kind, values[kind]) for key, moment, values in case.ahead for kind in TYPES]
     assert sorted(ask(athena, f"SELECT {listed} FROM {trip.table('chart')}").rows) == sorted(past + ahead)
     item = AWKWARD[2].replace("'", "''")
     sql = (
         f'SELECT "time", actual, mean, p90 FROM {trip.table("fan")} '
-        f'WHERE "{case.own.item_key}" = \'{item}\' AND "type" = \'007\' ORDER BY "time"'
+        f'WHERE "{case.own.item_key}" = \'{item}\' AND "run" = \'007\' ORDER BY "time"'
     )
     wanted = (AWKWARD[2], "007")
     wide: list[tuple[Any, ...]] = [

@@ -257,11 +257,14 @@ def sweep(
         return verdict
 
     verdicts = []
-    with ThreadPoolExecutor(lanes) as pool:
+    pool = ThreadPoolExecutor(lanes)
+    try:
         for verdict in pool.map(one, cases):
             verdicts.append(verdict)
             if verdict.wrong or len(verdicts) % TOLD_EVERY == 0:
                 say(f"{len(verdicts):4} of {len(cases)}  {verdict}")
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever ends the sweep early need not wait for all of it
     return verdicts
 
 

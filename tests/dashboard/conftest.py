@@ -24,7 +24,7 @@ FIRST, STEPS, HORIZON = dt.datetime(2026, 1, 1), 40, 4
 ITEMS = ('Bob\'s 50% "special"', "apple", "naïve ☃", "plum")  # in the order of a forecast's file
 SIZES = ("large", "small")  # of a dimension that is called as a column of ours
 TYPES = (("mean", 0.5), ("p10", -2.0), ("p50", 0.25), ("p90", 2.0))
-COLUMNS = [("timestamp", "timestamp"), ("target_value", "float"), ("item_id", "string"), ("type", "string")]
+COLUMNS = [("timestamp", "timestamp"), ("target_value", "float"), ("item_id", "string"), ("run", "string")]
 RUNS = {"run_a": 28, "run_b": 32, "run_c": STEPS}  # and the step at which the forecast of each begins
 DRIFT = "The forecast of run run_b lies far from what came for 100% of its items."
 RECALIBRATION = "The intervals were made wider, 1.20 times what the service made them."
@@ -49,7 +49,7 @@ def params() -> Params:
             "PredictorName": "shop",
             "ForecastHorizon": HORIZON,
             "ForecastFrequency": "D",
-            "ForecastDimensions": ["type"],
+            "ForecastDimensions": ["run"],
         },
         "Forecast": {"ForecastName": "shop", "ForecastTypes": ["mean", "0.1", "0.5", "0.9"]},
         "TimestampFormat": "yyyy-MM-dd",
@@ -78,7 +78,7 @@ def archive(s3: Any, run: str, begin: int, folder: Path) -> None:
         items=len(ITEMS) * len(SIZES),
         horizon=HORIZON,
         types=tuple(label for label, _ in TYPES),
-        columns=("timestamp", "target_value", "item_id", "type", "forecast_type"),
+        columns=("timestamp", "target_value", "item_id", "run", "type"),
         has_header=False,
         first=FIRST + dt.timedelta(days=begin),
         last=FIRST + dt.timedelta(days=begin + HORIZON - 1),

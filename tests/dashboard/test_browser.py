@@ -57,7 +57,7 @@ def test_everything_can_be_reached_and_done_with_the_keyboard(address: str) -> N
         browser.waits_for(
             f"document.querySelector('h3')?.innerText.startsWith({json.dumps(ITEMS[0])})", "Bob's chart"
         )
-        tab_to(browser, "item_id / type")
+        tab_to(browser, "item_id / run")
         browser.press("ArrowDown")
         browser.press("ArrowDown")
         browser.press("Enter")

@@ -87,3 +87,12 @@ def test_texts_are_counted(tmp_path: Path) -> None:
 
 def test_a_count_beyond_32_bits_is_in_the_long_member_only() -> None:
     assert statistics._counts(Count=2**31) == {"Count": -1, "CountLong": 2**31}
+
+
+def test_of_numbers_whose_squares_are_none_the_mean_and_the_deviation_are_left_out(tmp_path: Path) -> None:
+    counted = NumberStatistics(tmp_path, "x", written_float)
+    for batch in ([1e308, 1e308, 9e307], [1.0, -1e308]):
+        counted.add(np.array(batch), np.zeros(len(batch), bool))
+    found = counted.result()
+    assert (found["Count"], found["Min"], found["Max"]) == (5, "-1e+308", "1e+308")
+    assert not {"Avg", "Stddev"} & set(found)

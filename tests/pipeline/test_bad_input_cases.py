@@ -8,6 +8,8 @@ from typing import Any
 
 import boto3
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from pipeline import contract, inputs, messages, params, quality
@@ -79,6 +81,16 @@ def parquet(**columns: Any) -> bytes:
     hours = pd.date_range("2024-01-01", periods=96, freq="h").strftime("%Y-%m-%d %H:%M:%S")
     body = io.BytesIO()
     pd.DataFrame({"timestamp": hours, "target_value": 1.0, "item_id": "a", **columns}).to_parquet(body)
+    return body.getvalue()
+
+
+def hours_of(count: int) -> list[str]:
+    return [str(moment) for moment in pd.date_range("2024-01-01", periods=count, freq="h")]
+
+
+def table(names: list[str], *columns: list[Any]) -> bytes:
+    body = io.BytesIO()
+    pa.parquet.write_table(pa.Table.from_arrays(list(map(pa.array, columns)), names), body)
     return body.getvalue()
 
 
@@ -159,6 +171,17 @@ BAD_PARAMS: dict[str, tuple[bytes | None, str]] = {
 BAD_DATA: dict[str, tuple[bytes | None, dict[str, bytes], str]] = {
     "an empty file": (None, {"train/a.csv": b""}, "the file is empty"),
     "a header alone": (None, {"train/a.csv": HEADER.encode()}, "nothing but a header"),
+    "an empty line above the header": (
+        None,
+        {"train/a.csv": b"\r\n" + GOOD.encode()},
+        "its first line is empty",
+    ),
+    "one column": (None, {"train/a.csv": b"x\n"}, "it has 1 column; params.json lists 3"),
+    "no value at all": (
+        None,
+        {"train/a.csv": HEADER.encode() + b"".join(b"2024-01-01 %02d:00:00,,a\n" % n for n in range(24))},
+        "no row has a value",
+    ),
     "semicolons": (None, {"train/a.csv": GOOD.replace(",", ";").encode()}, "separated by ;"),
     "tabs": (None, {"train/a.csv": GOOD.replace(",", "\t").encode()}, "separated by a tab"),
     "columns in another order": (
@@ -184,6 +207,16 @@ BAD_DATA: dict[str, tuple[bytes | None, dict[str, bytes], str]] = {
         None,
         {"train/a.csv": rows("2024-02-30 00:00:00,1,a")},
         "row 194, column timestamp",
+    ),
+    "a year before all history": (
+        None,
+        {"train/a.csv": rows("0000-01-01 00:00:00,1,a")},
+        "row 194, column timestamp: the year has to be from 1700 to 2100",
+    ),
+    "a year that is a slip": (
+        None,
+        {"train/a.csv": rows("20240-01-01,1,a", "2204-01-05 00:00:00,1,a")},
+        "the year has",
     ),
     "a missing time": (None, {"train/a.csv": rows(",1,a")}, "row 194, column timestamp"),
     "a time with its zone": (
@@ -233,6 +266,23 @@ BAD_DATA: dict[str, tuple[bytes | None, dict[str, bytes], str]] = {
     "no Parquet": (None, {"train/a.parquet": GOOD.encode()}, "it is no Parquet file"),
     "half a Parquet file": (None, {"train/a.parquet": parquet()[:400]}, "it is no Parquet file"),
     "lists in Parquet": (None, {"train/a.parquet": parquet(item_id=[["a"]] * 96)}, "cannot be read"),
+    "two columns of one name in Parquet": (
+        None,
+        {"train/a.parquet": table(["x", "x", "z"], hours_of(96), [1.0] * 96, ["a"] * 96)},
+        "column x: two columns of the file have this name",
+    ),
+    "no column in Parquet": (None, {"train/a.parquet": table([])}, "it has 0 columns"),
+    "a text in Parquet that is not UTF-8": (
+        None,
+        {"train/a.parquet": parquet(item_id="aXb").replace(b"aXb", b"a\xffb")},
+        "it is damaged",
+    ),
+    "a time in Parquet beyond microseconds": (
+        None,
+        {"train/a.parquet": parquet(timestamp=pd.array([2**45] * 96, pd.ArrowDtype(pa.timestamp("s"))))},
+        "row 1, column timestamp: the year has to be from 1700 to 2100",
+    ),
+    "an endless key": (None, {f"train/{'x' * 990}.csv": GOOD.encode()}, "its key has 1005 bytes"),
     "two formats": (
         None,
         {"train/a.csv": GOOD.encode(), "train/b.parquet": parquet()},
@@ -243,6 +293,11 @@ BAD_DATA: dict[str, tuple[bytes | None, dict[str, bytes], str]] = {
         None,
         {"train/a.csv": rows("2024-01-01 00:00:00,7,a")},
         "row 194: another row of the file has the same series and time",
+    ),
+    "rows that add up to more than a number": (
+        checks(Duplicates="sum"),
+        {"train/a.csv": rows("2024-01-05 00:00:00,1e150,a", "2024-01-05 00:00:00,1e150,a")},
+        "row 195, column target_value: the rows of this series and time add up to more",
     ),
     "an overlap of two files": (
         None,
@@ -272,7 +327,7 @@ BAD_DATA: dict[str, tuple[bytes | None, dict[str, bytes], str]] = {
     "keys alike": (
         checks(AlikeKeys="refuse"),
         {"train/a.csv": rows("2024-01-05 00:00:00,1,A")},
-        "1 keys differ from another only in letter case or blanks",
+        "1 keys differ from another only in letter case, in blanks",
     ),
     "too short a history": (
         None,

@@ -5,6 +5,7 @@ import io
 import json
 import random
 
+import pandas as pd
 import pytest
 
 from pipeline import contract, inputs, params, proposal
@@ -126,6 +127,29 @@ def test_no_file_leads_to_anything_but_a_form_or_problems(make_params):
         refused += bool(inspection.findings)
         inspection.close()
     assert refused > CASES / 2
+
+
+def test_no_parquet_file_leads_to_anything_but_a_form_or_problems(make_params):
+    chance = random.Random(3)
+    loaded = make_params()
+    expectation = Expectation(
+        loaded.target, ("item_id",), loaded.timestamp_format, frozenset(["target_value"])
+    )
+    hours = [str(moment) for moment in pd.date_range("2024-01-01", periods=40, freq="h")]
+    sound = io.BytesIO()
+    pd.DataFrame({"timestamp": hours, "target_value": 1.5, "item_id": "a"}).to_parquet(sound, index=False)
+    refused = 0
+    for _ in range(CASES):
+        body = bytearray(sound.getvalue())
+        for _ in range(chance.randint(1, 4)):
+            body[chance.randrange(len(body))] = chance.randrange(256)
+        inspection = Inspection(expectation)
+        inspection.file("k.parquet", "train/k.parquet", len(body), io.BytesIO(body))
+        assert inspection.forms or inspection.findings
+        assert all(found.rule and found.remedy and found.count for found in inspection.findings)
+        refused += bool(inspection.findings)
+        inspection.close()
+    assert refused > CASES / 4
 
 
 def contents(s3, workload, prefix):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from forecastd.operations import datasets
 from pipeline import decision, params, rules, shapes
 from pipeline.domains import DOMAINS, RELATED, ROLE_OF_TYPE, TARGET
 from pipeline.errors import BadInput
@@ -153,7 +154,7 @@ WRONG = {
     "the boundary does not fit": (
         "Predictor.TimeAlignmentBoundary",
         {"DayOfWeek": "SUNDAY"},
-        "hold nothing only",
+        "it can hold nothing.",
     ),
     "a switch is a text": ("UseGeolocationForTimeZone", "x", "true or false"),
     "a filling is for another field": (
@@ -188,11 +189,93 @@ WRONG = {
         [{"Key": f"k{n}", "Value": "v"} for n in range(51)],
         "can have 50 tags",
     ),
+    "a tag's key is there twice": (
+        "Forecast.Tags",
+        [{"Key": "team", "Value": "a"}, {"Key": "team", "Value": "b"}],
+        'Forecast.Tags is "team": 2 tags have this key',
+    ),
+    "a tag's key is Amazon's": ("Forecast.Tags", [{"Key": "AWS:x", "Value": "v"}], "Amazon's own"),
+    "a tag has a control character": ("Forecast.Tags", [{"Key": "k", "Value": "v\n"}], "a tag holds letters"),
+    "the time zone is none": ("TimeZone", "Europe/Berlni", "Did you mean Europe/Berlin?"),
+    "a field has a reserved name": (
+        f"{ATTRIBUTES}.2.AttributeName",
+        "State",
+        "Call the field State_name, say",
+    ),
+    "a dimension is called as a column of exports": (
+        "Predictor.ForecastDimensions",
+        ["P90"],
+        "the service's exports have a column of this name",
+    ),
+    "digits are not those of ASCII": ("Predictor.ForecastFrequency", "\u0662H", "is no frequency"),
+    "a quantile has digits that are not those of ASCII": (
+        "Forecast.ForecastTypes",
+        ["0.\u0661"],
+        "it has to be a quantile",
+    ),
+    "a fill value is not finite": (
+        "Predictor.DataConfig",
+        filling(middlefill="value", middlefill_value="1e999"),
+        "a number in quotes",
+    ),
+    "a field is filled in two ways": (
+        "Predictor.DataConfig",
+        {"AttributeConfigs": 2 * filling(middlefill="zero")["AttributeConfigs"]},
+        "two fillings are of this field",
+    ),
+    "the further data are unknown": (
+        "Predictor.DataConfig",
+        {"AdditionalDatasets": [{"Name": "moon"}]},
+        'Give "holiday" or "weather".',
+    ),
+    "the holidays are nobody's": (
+        "Predictor.DataConfig",
+        {"AdditionalDatasets": [{"Name": "holiday"}]},
+        "the holiday calendar needs one country",
+    ),
+    "no value lies between the limits": (
+        "Checks",
+        {"LeastValue": 10, "MostValue": 5},
+        "it is above MostValue, 5",
+    ),
+    "a limit is beyond all numbers": ("Checks", {"MostValue": 10**400}, "has 401 digits"),
+    "there are too many text fields": (
+        ATTRIBUTES,
+        [
+            *({"AttributeName": f"d{n}", "AttributeType": "string"} for n in range(11)),
+            {"AttributeName": "item_id", "AttributeType": "string"},
+        ],
+        "a time series can have 10 text fields",
+    ),
     "no algorithm is chosen": ("Predictor", {**LEGACY, "PerformAutoML": False}, "PerformAutoML is not true"),
     "the algorithm is unknown": (
         "Predictor",
         {**ETS, "AlgorithmArn": "arn:aws:forecast:::algorithm/Profet"},
-        "Did you mean Prophet?",
+        "Did you mean arn:aws:forecast:::algorithm/Prophet?",
+    ),
+    "the algorithm has no prefix": (
+        "Predictor",
+        {**ETS, "AlgorithmArn": "NPTS"},
+        "Did you mean arn:aws:forecast:::algorithm/NPTS?",
+    ),
+    "AutoML is overridden but not asked for": (
+        "Predictor",
+        {**ETS, "AutoMLOverrideStrategy": "AccuracyOptimized"},
+        "it says how PerformAutoML chooses",
+    ),
+    "the algorithm has no parameters": (
+        "Predictor",
+        {**ETS, "TrainingParameters": {"epochs": "5"}},
+        "TrainingParameters.epochs: ETS has no such parameter. There are: none.",
+    ),
+    "a training parameter is misspelt": (
+        "Predictor",
+        {
+            **ETS,
+            "AlgorithmArn": "arn:aws:forecast:::algorithm/NPTS",
+            "TrainingParameters": {"kernel": "uniform"},
+        },
+        "Did you mean kernel_type?",
     ),
     "AutoML has an algorithm": (
         "Predictor",
@@ -295,6 +378,17 @@ def test_one_mistake_is_told_once(document, change):
     assert len(problems_of(document)) == 1
 
 
+def test_what_a_domain_itself_names_may_be_a_reserved_word(domain_params):
+    assert "VALUE" in rules.reserved_names()
+    assert domain_params("WEB_TRAFFIC", []).target.target_field == "value"
+
+
+def test_both_sides_know_the_same_reserved_words():
+    """Each has a list of its own; where they part, one of them is not the service's."""
+    assert rules.reserved_names() == datasets.reserved_names()
+    assert len(rules.reserved_names()) == 821  # as the service's documentation lists them
+
+
 def test_the_time_zone_comes_from_one_place(document):
     document |= {"UseGeolocationForTimeZone": True, "TimeZone": "Europe/Paris"}
     assert "not from both" in problems_of(document)[0]
@@ -309,6 +403,12 @@ SYNTAX = {
     "a member is there twice": (b'{"a": 1, "a": 2}', "the member a is given twice"),
     "it has NaN": (b'{"a": NaN}', "NaN is no JSON number"),
     "it is nested without end": (b"[" * 100_000, "nested too deeply"),
+    "it has a comment": (b'{\n  // mine\n  "a": 1}', "Remove the comment: JSON has none."),
+    "a number is longer than Python reads": (b'{"a": 1' + b"0" * 5000 + b"}", "has 5001 digits"),
+    "half a character": (b'{"a": ["\\ud83d"]}', r"\ud83d in a text is half a character"),
+    "half a character in a name that is there twice": (b'{"\\ud83d": 1, "\\ud83d": 1}', "is given twice"),
+    "a name with a line break": (b'{"a\\nb": 1}', "params.json: a\ufffdb: there is no such member"),
+    "an endless name": (b'{"' + b"a" * 9000 + b'": 1}', "aaa…: there is no such member"),
 }
 
 
@@ -317,6 +417,20 @@ def test_a_syntax_error_names_its_place(raw, expected):
     with pytest.raises(BadInput) as caught:
         params.load(raw)
     assert expected in str(caught.value)
+    assert str(caught.value).encode(), "it can be sent"
+
+
+def test_a_file_that_cannot_be_meant_is_not_read(s3, workload, put):
+    put("params.json", b" " * (params.MOST_BYTES + 1))
+    with pytest.raises(BadInput, match=r"params\.json is 262145 bytes: the file has to be 256 KB"):
+        params.read(s3, workload)
+
+
+def test_a_hundred_thousand_members_are_told_at_once():
+    document = {"x" * (number % 7 + 1) + str(number): number for number in range(100_000)}
+    raw = json.dumps(document).encode()
+    with pytest.raises(BadInput, match="the member x0 is given twice"):
+        params.load(raw[:-1] + b', "x0": 1}')
 
 
 def test_a_byte_order_mark_is_no_mistake(document):
@@ -403,7 +517,7 @@ def test_a_dimension_cannot_be_called_as_a_column_of_every_export(document, name
     document["Datasets"][0]["Schema"]["Attributes"].append(own)
     params.load(json.dumps(document).encode())
     document["Predictor"]["ForecastDimensions"] = [name]
-    with pytest.raises(BadInput, match="have columns of such names themselves"):
+    with pytest.raises(BadInput, match="have a column of this name themselves"):
         params.load(json.dumps(document).encode())
 
 

@@ -88,7 +88,24 @@ UNUSABLE = {
     "no item": (["ds,y", "2024-01-01,1", "2024-01-02,2"], "which item a row belongs to"),
     "no demand": (["ds,item", "2024-01-01,a", "2024-01-02,a"], "no column holds numbers"),
     "no time": (["x,y,item", "1,2,a", "2,3,b"], "no column holds times"),
-    "a foreign time": (["ds,y,item", "01/02/2024,1,a"], "01/02/2024"),
+    "a foreign time": (["ds,y,item", "01/02/2024,1,a"], "'ds' has 01/02/2024"),
+    "seconds since 1970": (["x,y,z", "1704067200,1.5,a", "1704070800,2.5,a"], "'x' has 1704067200"),
+    "dates without marks": (["x,y,z", "20240131,1.5,a", "20240201,2.5,a"], "'x' has 20240131"),
+    "bare years": (["year,y,z", "2023,1.5,a", "2024,2.5,a"], "'year' has 2023"),
+    "a decimal comma": (["ds,y,item", '2024-01-01,"1,5",a', '2024-01-02,"2,5",a'], "'y' has 1,5"),
+    "a currency": (["ds,y,item", "2024-01-01,€1,a", "2024-01-02,€2,a"], "without a unit"),
+    "digits of another script": (
+        ["ds,y,item", "2024-01-01,٣,a", "2024-01-02,٤,a"],
+        "no column holds numbers",
+    ),
+    "a counter of rows": (
+        ["n,ds,y,item", *(f"{d},2024-01-{d:02},{d % 5},a" for d in range(1, 29))],
+        "'n' is different in every row",
+    ),
+    "a few series beside each other": (
+        ["ds,north,south,east", *(f"2024-01-{d:02},{d % 5},{d % 4},{d % 3}" for d in range(1, 29))],
+        "If each of them is a series, turn the file",
+    ),
     "two numbers": (
         ["ds,y,price,item", *(f"2024-01-{d:02},{d},1.5,a" for d in range(1, 29))],
         "further numbers",
@@ -152,7 +169,66 @@ def test_what_the_sample_cannot_tell_is_said():
     assert any("steps have no row" in line for line in propose(gappy).unknown)
 
 
+def test_rows_that_an_upload_would_be_refused_for_are_counted():
+    assert not any("set aside" in line for line in propose(daily()).unknown)
+    rows = [*daily(), "2023-02-30,1,a", "2023-04-11,many,b"]
+    assert any(line.startswith("Whether 2 rows without") for line in propose(rows).unknown)
+
+
+def test_a_rhythm_that_the_service_does_not_know_is_told_as_it_is():
+    reasons = propose(lines("", dt.timedelta(minutes=7), 300)).reasons
+    assert any("420 seconds apart; the next finer step of the service is 6 minutes" in r for r in reasons)
+    reasons = propose(lines("", dt.timedelta(seconds=10), 3000)).reasons
+    assert any("10 seconds apart; the finest step of the service is 1 minute" in r for r in reasons)
+
+
+def test_ends_of_months_are_told_to_become_beginnings():
+    ends = [f"{day:%Y-%m-%d},1.5,a" for day in pd.date_range("2019-01-31", periods=60, freq="ME")]
+    found = propose(ends)
+    assert found.params["Predictor"]["ForecastFrequency"] == "M"
+    assert any("steps of 1 month: the service moves them there" in reason for reason in found.reasons)
+    assert not any("moves them" in reason for reason in propose(months(60)).reasons)
+
+
+def test_a_name_that_the_service_keeps_for_itself_is_replaced_with_the_reason():
+    rows = [
+        f"2024-01-{d:02},{d}.5,{s},{t},{m}" for s in "ab" for t in "xy" for m in "pq" for d in range(1, 29)
+    ]
+    found = propose(["date,sales,store,Type,mean", *rows])
+    names = [a["AttributeName"] for a in found.params["Datasets"][0]["Schema"]["Attributes"]]
+    assert names == ["timestamp", "target_value", "item_id", "Type_name", "mean_name"]
+    assert found.params["Predictor"]["ForecastDimensions"] == names[3:]
+    assert sum("the service keeps its name for itself" in reason for reason in found.reasons) == 2
+    described = propose(daily(), metadata=["item,size,SIZE", "a,L,1", "b,S,2"]).params["Datasets"][1]
+    assert [a["AttributeName"] for a in described["Schema"]["Attributes"]] == [
+        "item_id",
+        "size_name",
+        "SIZE_2",
+    ]
+
+
+def test_a_flag_beside_a_named_item_is_text_that_stays_out_of_the_forecast():
+    found = propose(["ds,y,item,promo", *(f"2024-01-{d:02},{d}.5,a,{d % 2}" for d in range(1, 29))])
+    assert found.params["Datasets"][0]["Schema"]["Attributes"][3] == {
+        "AttributeName": "promo",
+        "AttributeType": "string",
+    }
+    assert "ForecastDimensions" not in found.params["Predictor"]
+
+
+def test_an_item_column_of_whole_numbers_may_be_the_same_everywhere():
+    found = propose([f"2024-01-{d:02},{d}.5,101" for d in range(1, 29)])
+    assert [a["AttributeName"] for a in found.params["Datasets"][0]["Schema"]["Attributes"]][2] == "item_id"
+
+
 WIDE = {
+    "a step a column": (
+        [
+            "item," + ",".join(f"2024-01-{d:02}" for d in range(1, 31)),
+            *(f"i{i}" + ",5" * 30 for i in range(9)),
+        ],
+        "each row is a series, with 30 steps",
+    ),
     "a series a row": (
         ["V1," + ",".join(f"V{n}" for n in range(2, 60)), *(f"H{i}," + ",".join("5" * 58) for i in range(9))],
         "each row is a series, with 58 steps",
@@ -197,6 +273,7 @@ def test_parquet_is_read_like_csv(tmp_path):
     [
         ("timestamp,a\n".encode("utf-16"), "UTF-16"),
         (b"\x1f\x8b\x08\x00", "compressed"),
+        ("ds,y,item\n2024-01-01,1,café\n".encode("latin-1"), "its line 2 is not UTF-8"),
         (b"a,b\n" + b"x" * 200_000 + b",1\n", "cannot be read as CSV"),
     ],
 )
@@ -204,6 +281,12 @@ def test_a_foreign_file_is_named(tmp_path, body, expected):
     (tmp_path / "a.csv").write_bytes(body)
     with pytest.raises(BadInput, match=expected):
         propose(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("place", ["nowhere.csv", "."])
+def test_what_is_no_file_is_told(tmp_path, place):
+    with pytest.raises(BadInput, match="there is no such file"):
+        propose(tmp_path / place)
 
 
 def related_rows(days, price="1.5", items=("a", "b")):

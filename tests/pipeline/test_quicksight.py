@@ -291,7 +291,7 @@ def found_in(part, name):
     return [one for value in part for one in found_in(value, name)] if isinstance(part, list) else []
 
 
-AWKWARD = [["type", "run"], ["time", "actual"], ["wape", "step"], ["state", "p50"]]
+AWKWARD = [["run", "naive"], ["actual", "forecast"], ["wape", "step"], ["item", "points"]]
 
 
 @pytest.mark.parametrize(

@@ -147,12 +147,21 @@ def test_a_dimension_that_was_summed_over_is_empty(domain_params, document):
     assert result.items == 1
 
 
-def test_a_column_called_type_does_not_clash(domain_params):
-    params = domain_params("CUSTOM", ["type"])
-    result, body = run(
-        params, [part(["item_id", "date", "type", "p10", "p50", "mean"], export_rows([["a", "x"]]))]
-    )
-    assert result.columns[-1] == "forecast_type"
+@pytest.mark.parametrize(
+    ("in_the_files", "in_the_schema", "added"),
+    [
+        ("type", "kind", "forecast_type"),
+        ("Kind", "forecast_type", "type"),
+        ("Type", "forecast_type", "forecast_type_2"),
+    ],
+)
+def test_the_added_column_has_a_name_of_its_own(domain_params, in_the_files, in_the_schema, added):
+    params = domain_params("CUSTOM", [in_the_schema])
+    exported = part(["item_id", "date", in_the_schema, "p10", "p50", "mean"], export_rows([["a", "x"]]))
+    columns = ("item_id", "timestamp", "target_value", in_the_files)
+    result, body = run(params, [exported], columns=columns)
+    assert result.columns[-1] == added
+    assert table(body)[0] == [*columns, added]
     assert table(body)[1][3:] == ["x", "mean"]
 
 

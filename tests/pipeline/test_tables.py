@@ -138,11 +138,10 @@ def test_a_parquet_column_has_the_type_that_holds_it(glue, workload, register, k
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_each_domain_with_two_dimensions_has_its_tables(glue, workload, register, domain_params, domain):
     own = DOMAINS[domain]
-    params = domain_params(domain, ["Shelf", "type"])
-    register(params=params)
+    register(params=domain_params(domain, ["Shelf", "forecast_type"]))
     assert columns(table(glue, workload, "forecast")) == [
         (own.item_key, "string"), ("timestamp", "string"), (own.target, "double"),
-        ("shelf", "string"), ("type", "string"), ("forecast_type", "string"),
+        ("shelf", "string"), ("forecast_type", "string"), ("type", "string"),
     ]  # fmt: skip
 
 
@@ -175,10 +174,11 @@ def test_the_tables_of_charts_move_with_the_forecast(glue, workload, register):
 
 
 def test_a_dimension_may_have_the_name_of_a_column_of_ours(glue, workload, register, domain_params):
-    register(params=domain_params("CUSTOM", ["type", "time"]))
-    assert [name for name, _ in columns(table(glue, workload, "chart"))] == [
-        "item_id", "type", "time", "forecast_time", "forecast_type", "value",
-    ]  # fmt: skip
+    register(params=domain_params("CUSTOM", ["observations", "actual"]))
+    names = [[name for name, _ in columns(table(glue, workload, each))] for each in ("chart", "items", "fan")]
+    assert names[0] == ["item_id", "observations", "actual", "time", "type", "value"]
+    assert names[1][:4] == ["item_id", "observations", "actual", "forecast_observations"]
+    assert names[2][:5] == ["item_id", "observations", "actual", "time", "forecast_actual"]
 
 
 def test_a_rollback_moves_the_tables_of_the_forecast_alone(glue, workload, register, make_params):
