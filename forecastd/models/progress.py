@@ -39,6 +39,11 @@ class Progress:
         """Seconds since the start."""
         return self._clock() - self._began
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a time limit."""
+        return self._limit is not None
+
     def allows(self, kind: str) -> bool:
         """Whether the planned steps of a kind, measured or else guessed, fit into the time limit."""
         if self._limit is None:

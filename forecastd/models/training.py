@@ -251,13 +251,16 @@ class _Work:
         self._clock.plan([(name, guess * windows / steps)] * steps + [(name, guess)])
 
     def _tasks(self, stretches: Mapping[str, Sequence[Stretch]], skipped: list[str]) -> Iterator[Task]:
-        """Cheap candidates first, so that a time limit leaves out the costly ones.
+        """Cheap candidates first where a time limit may leave out the costly ones; else the costly ones, so
+        that at the end nobody waits for one of them.
 
         A crew of several learns from everything at the same time as it backtests. One alone waits until
         it is known what is needed.
         """
         begun = False
-        for name, own in stretches.items():
+        names = list(stretches) if self._clock.is_limited else list(stretches)[::-1]
+        for name in names:
+            own = stretches[name]
             if begun and not self._clock.allows(name):
                 skipped.append(name)
                 self._clock.drop(name)
