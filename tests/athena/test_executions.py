@@ -115,8 +115,8 @@ def test_stopping_ends_what_a_query_computes() -> None:
     executions = Executions(Endless(), None)  # type: ignore[arg-type]
     execution = executions.start(Execution("SELECT 1", "default", "primary", "s3://bucket/"), None)
     assert begun.wait(30)
-    executions.stop(execution.id)
     (thread,) = [each for each in threading.enumerate() if each.name == f"query {execution.id}"]
+    executions.stop(execution.id)
     thread.join(60)
     assert not thread.is_alive()
     assert (execution.state, execution.connection) == ("CANCELLED", None)
