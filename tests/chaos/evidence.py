@@ -23,6 +23,7 @@ MOMENT = re.compile(r"\d{4}-?\d\d-?\d\dT\d\d[-:]?\d\d[-:]?\d\d(\.\d+)?Z")
 MOMENT_OF_ROW = re.compile(r"datetime\.datetime\([^)]*\)")  # in a row of a table
 PICTURE = re.compile(r"data:image/png;base64,[^\"]*")  # its title is the workload's name
 ADDRESS = re.compile(r"(?<=http://127\.0\.0\.1:)\d+")  # of the proxy that a run went through
+PUBLISHED = re.compile(r"(?<=published \(UTC\)</td><td class=\"short\">)[-\d]{10} [:\d]{8}")  # in a report
 MINUTE = re.compile(r"\d{4}-\d\d-\d\d at \d\d:\d\d UTC")  # in sentences
 STABLE = re.compile(r"(?<=_)[0-9a-f]{8}(?![0-9a-zA-Z])")  # of a name that belongs to the workload
 SLUG = re.compile(r"(?<=_)[0-9a-f]{6}(?=_)")  # of a table's name
@@ -51,6 +52,7 @@ class Plain:
             (DIGEST, "<digest>"),
             (MOMENT, "<moment>"),
             (MINUTE, "<minute>"),
+            (PUBLISHED, "<moment>"),
             (ADDRESS, "<port>"),
             (ULID, "<ulid>"),
             (STABLE, "<hash>"),
