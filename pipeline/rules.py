@@ -567,9 +567,6 @@ def _filling(draft: Draft) -> Iterator[Problem]:
             there = ", ".join([own, *features])
             rule = "it is neither the target nor a numeric field of the related data"
             yield Problem(where, shown(name), rule, f"There are: {there}.")
-        if re.fullmatch(r"p\d{1,2}|mean", name, re.IGNORECASE):
-            rule = "the service's forecasts have columns of such names themselves"
-            yield Problem(where, shown(name), rule, "Rename the attribute.")
             continue
         for key, value in parameters.items():
             yield from _filling_parameter(f"{where}, {key}", key, value, parameters, is_target=name == own)
