@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from forecastd.models.algorithm import Algorithm
+from forecastd.models.analogs import Analogs
 from forecastd.models.boosting import Boosting
 from forecastd.models.decomposition import Decomposition
 from forecastd.models.linear import Linear
@@ -36,6 +37,7 @@ def _cnnqr(chosen: Hyperparameters) -> Algorithm:
 
 _MAKERS: dict[str, Callable[[Hyperparameters], Algorithm]] = {
     "SeasonalNaive": lambda _: SeasonalNaive(),
+    "Analogs": lambda _: Analogs(),
     "Linear": lambda _: Linear(),
     "NPTS": Npts,
     "Decomposition": lambda _: Decomposition(Plain),
@@ -66,10 +68,12 @@ AUTO_PREDICTOR_CANDIDATES = (
     "SeasonalTrendLog",
     "Regression",
     "RegressionLog",
+    "Analogs",
     "Linear",
     "Boosting",
 )
 
+FOR_PARTS_OF_DAYS = ("Analogs",)  # days, weeks and months gain nothing from them
 FOR_FEW_SERIES = ("Theta", "ETS")
 FEW_SERIES = 30
 
@@ -82,11 +86,14 @@ def make(name: str, chosen: Hyperparameters | None = None) -> Algorithm:
 
 
 def for_auto_predictor(panel: Panel) -> tuple[str, ...]:
-    """What AutoPredictor tries on a panel: everything, but methods of one series only on few and slow
-    series.
+    """What AutoPredictor tries on a panel: everything, but analogs only on parts of days, and methods of one
+    series only on few and slow series.
     """
-    few = panel.size <= FEW_SERIES and panel.frequency.unit in ("D", "M", "Y")
-    return (*AUTO_PREDICTOR_CANDIDATES, *(FOR_FEW_SERIES if few else ()))
+    unit = panel.frequency.unit
+    few = panel.size <= FEW_SERIES and unit in ("D", "M", "Y")
+    left_out = () if unit in ("min", "H") else FOR_PARTS_OF_DAYS
+    usual = (name for name in AUTO_PREDICTOR_CANDIDATES if name not in left_out)
+    return (*usual, *(FOR_FEW_SERIES if few else ()))
 
 
 def own_names(name: str) -> set[str]:
@@ -104,6 +111,7 @@ _COSTS = {
     "SeasonalTrendLog": (0.1, 2.0),
     "Regression": (0.1, 1.0),
     "RegressionLog": (0.1, 1.0),
+    "Analogs": (0.05, 3.0),
     "Linear": (0.3, 1.0),
     "Boosting": (3.0, 2.0),
     "Theta": (1.0, 60.0),

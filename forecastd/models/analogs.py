@@ -1,0 +1,215 @@
+"""Analogs: what followed those stretches of a series' past that looked most like its newest one.
+
+    newest stretch ──▶ nearest stretches of the past ──▶ what followed each ──▶ weighted quantiles
+
+The method of analogs (Lorenz 1969), which is k-nearest-neighbours regression. Stretches are compared after
+their level is taken out. What else makes two of them alike has no one answer: whether they are brought to
+the same spread, over how long their level is taken, how far newer steps count more, and how many neighbours
+are heard. All ways are tried from moments of the newer half of the past, with what was known then, and share
+the forecast by how well they did. Only a series' own past is searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from forecastd.models.algorithm import Algorithm
+from forecastd.models.history import History
+from forecastd.models.quantiles import GRID, weighted_quantiles
+
+CONTEXT = {"min": 336, "H": 168, "D": 28, "W": 52, "M": 24, "Y": 8}  # steps of a stretch
+LONGEST = {"min": 10_000, "H": 10_000, "D": 2200, "W": 800, "M": 400, "Y": 100}  # steps that are searched
+LEAST_STRETCHES = 10  # of the past
+LEAST_CONTEXT = 4  # steps
+MOST_STRETCHES = 100_000  # of all series; of more, those that begin at the same few phases of the rhythm
+TRIALS = (8, 48)  # moments of the past from which the ways to compare are judged, at least and at most
+TRIALS_OF_ALL = 5000  # series × moments, between the two
+HALF_LIVES = (0.15, np.inf)  # of a step's weight in the comparison, in stretches
+NEIGHBOURS = (2, 6)  # the distance of this one is the unit of distance
+REACH = 4  # times as many are heard, those farther away hardly
+OWN_SPREAD_AT_LEAST = 0.2  # of the series' spread: calm stretches are not blown up to wild ones
+STEEPNESS = 8.0  # power of a way's error in its share
+NUMBERS_AT_A_TIME = 2_000_000
+
+
+class Analogs(Algorithm):
+    """Weighted quantiles of what followed similar stretches."""
+
+    name = "Analogs"
+
+    def forecast(self, history: History, threads: int) -> np.ndarray:
+        """See ``Algorithm.forecast``."""
+        seen = history.last_steps(LONGEST[history.frequency.unit])
+        forecast = np.full((seen.size, seen.horizon, len(GRID)), np.nan)
+        context = _context(seen)
+        stride = _stride(seen, context)
+        past = (seen.length - context - seen.horizon) // stride + 1
+        if context < LEAST_CONTEXT or past < LEAST_STRETCHES:
+            return forecast
+        trials = int(np.clip(TRIALS_OF_ALL // seen.size, *TRIALS))
+        levels = sorted({min(seen.frequency.seasonality, context), context})
+        at_a_time = max(1, NUMBERS_AT_A_TIME // (past * context))
+        for low in range(0, seen.size, at_a_time):
+            rows = slice(low, low + at_a_time)
+            stretches = _Stretches(seen.filled[rows], seen.first[rows], context, seen.horizon, stride, trials)
+            ways = list(_ways(stretches, levels))
+            forecast[rows] = _shared(
+                np.stack([answer for answer, _ in ways]), np.stack([error for _, error in ways])
+            )
+        return forecast
+
+
+def _heard_from(first: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """The step from which each series' stretches are heard [N]: its first value's, or any where that leaves
+    too few of them.
+    """
+    left = (start >= first[:, None]).sum(axis=1)
+    return np.where(left >= LEAST_STRETCHES, first, 0)
+
+
+def _context(history: History) -> int:
+    """L: what the unit usually needs, at least a season, and a third of the history at most."""
+    unit, count = history.frequency.unit, history.frequency.count
+    usual = CONTEXT[unit] // (count if unit != "min" else 1)
+    return min(max(usual, history.frequency.seasonality), (history.length - history.horizon) // 3)
+
+
+def _stride(history: History, context: int) -> int:
+    """Steps from one stretch to the next: one, or where there are many a divisor of the season, so that
+    stretches at the newest one's phase are among them.
+    """
+    season = max(history.frequency.seasonality, 1)
+    needed = history.size * (history.length - context) / MOST_STRETCHES
+    return next((step for step in range(1, season) if season % step == 0 and step >= needed), season)
+
+
+class _Stretches:
+    """The stretches of some series, and what followed."""
+
+    def __init__(
+        self, values: np.ndarray, first: np.ndarray, context: int, horizon: int, stride: int, trials: int
+    ) -> None:
+        length = values.shape[1]
+        self.values, self.horizon = values, horizon
+        self.start = np.arange((length - context) % stride, length - context + 1, stride)  # [E]
+        self.every = sliding_window_view(values, context, axis=1)[:, self.start[0] :: stride]  # [N, E, L]
+        self.count = int((self.start + context + horizon <= length).sum())  # S, that something followed
+        trials = min(trials, self.count // 4)
+        self.tried = np.unique(np.linspace(self.count // 2, self.count - 1, trials).astype(int))  # [Q]
+        self.asked = np.append(self.tried, len(self.start) - 1)  # [Q + 1], the newest at the end
+        begun = self.start >= _heard_from(first, self.start[: self.count])[:, None]  # [N, E]
+        known = self.start[: self.count] + horizon <= self.start[self.asked, None]  # [Q + 1, S]
+        self.usable = known & begun[:, None, : self.count]  # [N, Q + 1, S]
+        self.begun = begun[:, self.tried]
+        self.actual = self.followers(np.broadcast_to(self.tried, (len(values), len(self.tried))))
+
+    def followers(self, numbers: np.ndarray) -> np.ndarray:
+        """What followed some stretches [N, ...], [N, ..., H]."""
+        start = self.start[numbers] + self.every.shape[2]
+        rows = np.arange(len(numbers)).reshape(-1, *[1] * numbers.ndim)
+        return self.values[rows, start[..., None] + np.arange(self.horizon)]
+
+
+@dataclass(frozen=True)
+class _Likeness:
+    """What is taken out of stretches before they are compared, and put back: both [N, E]."""
+
+    level: np.ndarray
+    spread: np.ndarray
+
+    def out(self, stretches: _Stretches, numbers: np.ndarray) -> np.ndarray:
+        """What followed some stretches [N, ...], from their level in units of their spread, [N, ..., H]."""
+        rows = np.arange(len(numbers)).reshape(-1, *[1] * (numbers.ndim - 1))
+        level, spread = self.level[rows, numbers], self.spread[rows, numbers]
+        return (stretches.followers(numbers) - level[..., None]) / spread[..., None]
+
+    def back(self, forecast: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """Forecasts [N, Q, ...] after the stretches of these numbers [Q], in the series' own unit."""
+        shape = (len(forecast), len(numbers), *[1] * (forecast.ndim - 2))
+        level, spread = self.level[:, numbers].reshape(shape), self.spread[:, numbers].reshape(shape)
+        return level + spread * forecast
+
+
+def _likenesses(stretches: _Stretches, levels: list[int]) -> Iterator[_Likeness]:
+    usual = np.maximum(stretches.values.std(axis=1, keepdims=True), 1e-9)
+    own = np.maximum(stretches.every.std(axis=2), OWN_SPREAD_AT_LEAST * usual)
+    for spread, steps in product((np.broadcast_to(usual, own.shape), own), levels):
+        yield _Likeness(stretches.every[:, :, -steps:].mean(axis=2), spread)
+
+
+def _ways(stretches: _Stretches, levels: list[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """For every way to compare: quantiles of the future [N, H, K], and the error in the past [N]."""
+    context = stretches.every.shape[2]
+    for like, half_life in product(_likenesses(stretches, levels), HALF_LIVES):
+        weight = 0.5 ** (np.arange(context)[::-1] / (half_life * context))
+        near, distance = _nearest(stretches, like, weight / weight.sum())
+        followed = like.out(stretches, near)  # [N, Q + 1, M, H]
+        for neighbours in NEIGHBOURS:
+            heard = slice(0, REACH * neighbours)
+            share = _shares(distance[..., heard], neighbours)
+            centre = np.einsum("nqm,nqmh->nqh", share[:, :-1], followed[:, :-1, heard])
+            wrong = np.abs(like.back(centre, stretches.tried) - stretches.actual).mean(axis=2)
+            measured = stretches.begun & (share[:, :-1].sum(axis=2) > 0)
+            future = _quantiles(followed[:, -1, heard], share[:, -1])
+            newest = like.back(future[:, None], stretches.asked[-1:])[:, 0]
+            yield newest, _mean_where(measured, wrong)
+
+
+def _nearest(stretches: _Stretches, like: _Likeness, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the stretches nearest to those asked for, and their squared distances, both
+    [N, Q + 1, M], nearest first; the distance is infinite where there are no more.
+    """
+    root = np.sqrt(weight)
+
+    def comparable(numbers: slice | np.ndarray) -> np.ndarray:
+        centred = stretches.every[:, numbers] - like.level[:, numbers, None]
+        return (centred * (root / like.spread[:, numbers, None])).astype(np.float32)
+
+    past, asked = comparable(slice(0, stretches.count)), comparable(stretches.asked)
+    distance = np.square(asked).sum(axis=2)[:, :, None] + np.square(past).sum(axis=2)[:, None, :]
+    distance -= 2 * asked @ past.transpose(0, 2, 1)
+    distance = np.where(stretches.usable, np.maximum(distance, 0.0), np.inf)
+    most = min(REACH * max(NEIGHBOURS), stretches.count - 1)
+    near = np.argpartition(distance, most, axis=2)[..., :most]
+    found = np.take_along_axis(distance, near, axis=2)
+    order = np.argsort(found, axis=2, kind="stable")
+    return np.take_along_axis(near, order, axis=2), np.take_along_axis(found, order, axis=2)
+
+
+def _shares(distance: np.ndarray, neighbours: int) -> np.ndarray:
+    """How much each neighbour says [N, Q + 1, M]; all 0 where there are none."""
+    unit = distance[..., min(neighbours, distance.shape[2]) - 1]
+    unit = np.maximum(np.where(np.isfinite(unit), unit, 1.0), 1e-9)
+    share = np.exp(-distance / unit[..., None])
+    return share / np.maximum(share.sum(axis=2, keepdims=True), 1e-12)
+
+
+def _quantiles(followed: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Quantiles [N, H, K] of what followed the neighbours [N, M, H], which say as much as ``share``."""
+    size, count, horizon = followed.shape
+    rows = followed.transpose(0, 2, 1).reshape(-1, count)
+    return weighted_quantiles(rows, np.repeat(share, horizon, axis=0)).reshape(size, horizon, -1)
+
+
+def _mean_where(measured: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """The mean of what was measured in each row; infinite where nothing was."""
+    count = measured.sum(axis=1)
+    total = np.where(measured, wrong, 0.0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.inf)
+
+
+def _shared(answers: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """The mean of all ways' quantiles [W, N, H, K]: the less a way's error [W, N], the larger its share.
+
+    NaN for a series on which nothing could be measured.
+    """
+    best = errors.min(axis=0)
+    power = ((best + 1e-12) / (errors + 1e-12)) ** STEEPNESS
+    known = np.isfinite(best)
+    share = np.where(known, power / np.where(known, power.sum(axis=0), 1.0), np.nan)
+    return np.einsum("wn,wnhk->nhk", share, np.where(np.isfinite(answers), answers, 0.0))
