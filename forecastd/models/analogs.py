@@ -31,6 +31,7 @@ TRIALS = (8, 48)  # moments of the past from which the ways to compare are judge
 TRIALS_OF_ALL = 5000  # series × moments, between the two
 HALF_LIVES = (0.15, np.inf)  # of a step's weight in the comparison, in stretches
 NEIGHBOURS = (2, 6)  # the distance of this one is the unit of distance
+LIKELY = 4  # the one where a single forecast is wanted
 REACH = 4  # times as many are heard, those farther away hardly
 OWN_SPREAD_AT_LEAST = 0.2  # of the series' spread: calm stretches are not blown up to wild ones
 STEEPNESS = 8.0  # power of a way's error in its share
@@ -47,21 +48,74 @@ class Analogs(Algorithm):
         seen = history.last_steps(LONGEST[history.frequency.unit])
         forecast = np.full((seen.size, seen.horizon, len(GRID)), np.nan)
         context = _context(seen)
-        stride = _stride(seen, context)
+        stride = stride_for(seen, MOST_STRETCHES / (seen.size * seen.length))
         past = (seen.length - context - seen.horizon) // stride + 1
         if context < LEAST_CONTEXT or past < LEAST_STRETCHES:
             return forecast
         trials = int(np.clip(TRIALS_OF_ALL // seen.size, *TRIALS))
-        levels = sorted({min(seen.frequency.seasonality, context), context})
+        levels = _levels(seen, context)
         at_a_time = max(1, NUMBERS_AT_A_TIME // (past * context))
         for low in range(0, seen.size, at_a_time):
             rows = slice(low, low + at_a_time)
-            stretches = _Stretches(seen.filled[rows], seen.first[rows], context, seen.horizon, stride, trials)
-            ways = list(_ways(stretches, levels))
+            stretches = _Stretches(seen.filled[rows], seen.first[rows], context, seen.horizon, stride)
+            ways = list(_ways(stretches, levels, trials))
             forecast[rows] = _shared(
                 np.stack([answer for answer, _ in ways]), np.stack([error for _, error in ways])
             )
         return forecast
+
+
+def centres(
+    history: History, series: np.ndarray, origins: np.ndarray, ahead: np.ndarray, stride: int
+) -> list[np.ndarray]:
+    """What was to be expected of single steps, by two ways to compare, from what was known at their origin.
+
+    Args:
+        history: H steps are looked ahead.
+        series: The series of each row, int [R].
+        origins: The step from which each looks ahead, int [R]; those off the stride know nothing.
+        ahead: How far, int [R], from 0 to H - 1.
+        stride: Steps from one stretch of the past to the next.
+
+    Returns:
+        Two times [R]; NaN where the past is too short.
+    """
+    expected = [np.full(len(series), np.nan) for _ in range(2)]
+    context = _context(history)
+    if context < LEAST_CONTEXT or history.length - context - history.horizon < LEAST_STRETCHES * stride:
+        return expected
+    order = np.argsort(series, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(series[order])) + 1):
+        one = slice(series[rows[0]], series[rows[0]] + 1)
+        stretches = _Stretches(history.filled[one], history.first[one], context, history.horizon, stride)
+        number, off = np.divmod(origins[rows] - context - stretches.start[0], stride)
+        rows = rows[(number >= 0) & (off == 0)]
+        asked, which = np.unique(number[(number >= 0) & (off == 0)], return_inverse=True)
+        likenesses = list(_likenesses(stretches, _levels(history, context)))
+        for column, like in zip(expected, (likenesses[0], likenesses[-1]), strict=True):
+            column[rows] = _centres(stretches, like, asked)[which, ahead[rows]]
+    return expected
+
+
+def _centres(stretches: _Stretches, like: _Likeness, asked: np.ndarray) -> np.ndarray:
+    """The mean of what followed stretches like those asked for [Q] of one series, [Q, H]."""
+    centre = np.empty((len(asked), stretches.horizon))
+    at_a_time = max(1, NUMBERS_AT_A_TIME // stretches.count)
+    for low in range(0, len(asked), at_a_time):
+        some = asked[low : low + at_a_time]
+        near, distance = _nearest(stretches, like, min(HALF_LIVES), some)
+        heard = slice(0, REACH * LIKELY)
+        share = _shares(distance[..., heard], LIKELY)
+        mean = np.einsum("nqm,nqmh->nqh", share, like.out(stretches, near[..., heard]))
+        answer = like.back(mean, some)[0]
+        answer[share[0].sum(axis=1) == 0] = np.nan
+        centre[low : low + len(some)] = answer
+    return centre
+
+
+def _levels(history: History, context: int) -> list[int]:
+    """Over how many steps the level may be taken."""
+    return sorted({min(history.frequency.seasonality, context), context})
 
 
 def _heard_from(first: np.ndarray, start: np.ndarray) -> np.ndarray:
@@ -73,18 +127,18 @@ def _heard_from(first: np.ndarray, start: np.ndarray) -> np.ndarray:
 
 
 def _context(history: History) -> int:
-    """L: what the unit usually needs, at least a season, and a third of the history at most."""
+    """L: what the unit usually needs, and a third of the history at most."""
     unit, count = history.frequency.unit, history.frequency.count
     usual = CONTEXT[unit] // (count if unit != "min" else 1)
-    return min(max(usual, history.frequency.seasonality), (history.length - history.horizon) // 3)
+    return min(usual, (history.length - history.horizon) // 3)
 
 
-def _stride(history: History, context: int) -> int:
-    """Steps from one stretch to the next: one, or where there are many a divisor of the season, so that
-    stretches at the newest one's phase are among them.
+def stride_for(history: History, share: float) -> int:
+    """Steps from one stretch to the next where only a share of them is affordable: a divisor of the season,
+    so that stretches at the newest one's phase are among them.
     """
     season = max(history.frequency.seasonality, 1)
-    needed = history.size * (history.length - context) / MOST_STRETCHES
+    needed = 1 / share
     return next((step for step in range(1, season) if season % step == 0 and step >= needed), season)
 
 
@@ -92,21 +146,24 @@ class _Stretches:
     """The stretches of some series, and what followed."""
 
     def __init__(
-        self, values: np.ndarray, first: np.ndarray, context: int, horizon: int, stride: int, trials: int
+        self, values: np.ndarray, first: np.ndarray, context: int, horizon: int, stride: int
     ) -> None:
         length = values.shape[1]
         self.values, self.horizon = values, horizon
         self.start = np.arange((length - context) % stride, length - context + 1, stride)  # [E]
         self.every = sliding_window_view(values, context, axis=1)[:, self.start[0] :: stride]  # [N, E, L]
         self.count = int((self.start + context + horizon <= length).sum())  # S, that something followed
-        trials = min(trials, self.count // 4)
-        self.tried = np.unique(np.linspace(self.count // 2, self.count - 1, trials).astype(int))  # [Q]
-        self.asked = np.append(self.tried, len(self.start) - 1)  # [Q + 1], the newest at the end
-        begun = self.start >= _heard_from(first, self.start[: self.count])[:, None]  # [N, E]
-        known = self.start[: self.count] + horizon <= self.start[self.asked, None]  # [Q + 1, S]
-        self.usable = known & begun[:, None, : self.count]  # [N, Q + 1, S]
-        self.begun = begun[:, self.tried]
-        self.actual = self.followers(np.broadcast_to(self.tried, (len(values), len(self.tried))))
+        self.begun = self.start >= _heard_from(first, self.start[: self.count])[:, None]  # [N, E]
+
+    def trials(self, most: int) -> np.ndarray:
+        """Numbers of stretches of the newer half of those that something followed, [Q]."""
+        some = min(most, self.count // 4)
+        return np.unique(np.linspace(self.count // 2, self.count - 1, some).astype(int))
+
+    def usable(self, asked: np.ndarray) -> np.ndarray:
+        """Whether what followed a stretch was known at the end of those asked for [Q], [N, Q, S]."""
+        known = self.start[: self.count] + self.horizon <= self.start[asked, None]
+        return known & self.begun[:, None, : self.count]
 
     def followers(self, numbers: np.ndarray) -> np.ndarray:
         """What followed some stretches [N, ...], [N, ..., H]."""
@@ -142,38 +199,43 @@ def _likenesses(stretches: _Stretches, levels: list[int]) -> Iterator[_Likeness]
         yield _Likeness(stretches.every[:, :, -steps:].mean(axis=2), spread)
 
 
-def _ways(stretches: _Stretches, levels: list[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _ways(stretches: _Stretches, levels: list[int], trials: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For every way to compare: quantiles of the future [N, H, K], and the error in the past [N]."""
-    context = stretches.every.shape[2]
+    tried = stretches.trials(trials)
+    asked = np.append(tried, len(stretches.start) - 1)  # [Q + 1], the newest at the end
+    actual = stretches.followers(np.broadcast_to(tried, (len(stretches.values), len(tried))))
     for like, half_life in product(_likenesses(stretches, levels), HALF_LIVES):
-        weight = 0.5 ** (np.arange(context)[::-1] / (half_life * context))
-        near, distance = _nearest(stretches, like, weight / weight.sum())
+        near, distance = _nearest(stretches, like, half_life, asked)
         followed = like.out(stretches, near)  # [N, Q + 1, M, H]
         for neighbours in NEIGHBOURS:
             heard = slice(0, REACH * neighbours)
             share = _shares(distance[..., heard], neighbours)
             centre = np.einsum("nqm,nqmh->nqh", share[:, :-1], followed[:, :-1, heard])
-            wrong = np.abs(like.back(centre, stretches.tried) - stretches.actual).mean(axis=2)
-            measured = stretches.begun & (share[:, :-1].sum(axis=2) > 0)
+            wrong = np.abs(like.back(centre, tried) - actual).mean(axis=2)
+            measured = stretches.begun[:, tried] & (share[:, :-1].sum(axis=2) > 0)
             future = _quantiles(followed[:, -1, heard], share[:, -1])
-            newest = like.back(future[:, None], stretches.asked[-1:])[:, 0]
+            newest = like.back(future[:, None], asked[-1:])[:, 0]
             yield newest, _mean_where(measured, wrong)
 
 
-def _nearest(stretches: _Stretches, like: _Likeness, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the stretches nearest to those asked for, and their squared distances, both
-    [N, Q + 1, M], nearest first; the distance is infinite where there are no more.
+def _nearest(
+    stretches: _Stretches, like: _Likeness, half_life: float, asked: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the stretches nearest to those asked for [Q], and their squared distances, both
+    [N, Q, M], nearest first; the distance is infinite where there are no more.
     """
-    root = np.sqrt(weight)
+    context = stretches.every.shape[2]
+    weight = 0.5 ** (np.arange(context)[::-1] / (half_life * context))
+    root = np.sqrt(weight / weight.sum())
 
     def comparable(numbers: slice | np.ndarray) -> np.ndarray:
         centred = stretches.every[:, numbers] - like.level[:, numbers, None]
         return (centred * (root / like.spread[:, numbers, None])).astype(np.float32)
 
-    past, asked = comparable(slice(0, stretches.count)), comparable(stretches.asked)
-    distance = np.square(asked).sum(axis=2)[:, :, None] + np.square(past).sum(axis=2)[:, None, :]
-    distance -= 2 * asked @ past.transpose(0, 2, 1)
-    distance = np.where(stretches.usable, np.maximum(distance, 0.0), np.inf)
+    past, newer = comparable(slice(0, stretches.count)), comparable(asked)
+    distance = np.square(newer).sum(axis=2)[:, :, None] + np.square(past).sum(axis=2)[:, None, :]
+    distance -= 2 * newer @ past.transpose(0, 2, 1)
+    distance = np.where(stretches.usable(asked), np.maximum(distance, 0.0), np.inf)
     most = min(REACH * max(NEIGHBOURS), stretches.count - 1)
     near = np.argpartition(distance, most, axis=2)[..., :most]
     found = np.take_along_axis(distance, near, axis=2)

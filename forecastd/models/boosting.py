@@ -7,6 +7,7 @@ row knows:
     lags of each rhythm, and of a year where there is one          calendar phases, nearness of holidays
     recent levels, slope and spread                                related features of the step
     the linear model's forecast of the step                        metadata codes
+    of few series, within the day: what followed similar stretches of the past
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from forecastd.models import calendar
+from forecastd.models import analogs, calendar
 from forecastd.models.algorithm import Algorithm, State
 from forecastd.models.history import History
 from forecastd.models.linear import Linear, level_and_spread
@@ -29,6 +30,8 @@ LEAST_ROWS = 200
 MOST_ORIGINS = 3000  # distinct ones, of few series
 LEAST_ORIGINS = 12  # of however many series
 LARGEST_ORIGIN_TABLE = 150_000  # series × origins, between the two
+FEW_SERIES = 30  # for which analogs are looked up
+MOST_DISTANCES = 30_000_000  # between stretches, for that
 LAGS = 3  # newest known cycles of each rhythm
 TREES = 120
 LEAF = 50  # rows, at least; fewer where there are few in all
@@ -64,6 +67,7 @@ class Boosting(Algorithm):
         self.yearly = False
         self.static_columns = 0
         self.holidays = False
+        self.stride = 0  # of the stretches among which analogs are looked up; none if 0
 
     def fit(self, history: History, seed: int, threads: int) -> None:
         """See ``Algorithm.fit``."""
@@ -73,6 +77,7 @@ class Boosting(Algorithm):
         self.static_columns = seen.static.shape[1]
         self.holidays = seen.holiday_country is not None
         self.yearly = calendar.year_steps(seen.frequency) + 2 * seen.horizon < seen.length
+        self.stride = _stride(seen)
         rows = _Rows(seen, self)
         series, origins, ahead = rows.sample(np.random.default_rng(seed))
         if len(series) < LEAST_ROWS:
@@ -111,6 +116,7 @@ class Boosting(Algorithm):
             "yearly": self.yearly,
             "static_columns": self.static_columns,
             "holidays": self.holidays,
+            "stride": self.stride,
         }
 
     def restore(self, state: State) -> None:
@@ -121,6 +127,15 @@ class Boosting(Algorithm):
         self.models = [lightgbm.Booster(model_str=text) for text in state["models"]]
         self.features, self.yearly = list(state["features"]), bool(state["yearly"])
         self.static_columns, self.holidays = int(state["static_columns"]), bool(state["holidays"])
+        self.stride = int(state.get("stride", 0))  # predictors of before there were analogs have none
+
+
+def _stride(history: History) -> int:
+    """The stride of analogs; 0 where they are not worth their time."""
+    if history.size > FEW_SERIES or history.frequency.unit not in ("min", "H"):
+        return 0
+    distances = history.size * history.length * min(history.length, MOST_ORIGINS)
+    return analogs.stride_for(history, MOST_DISTANCES / distances)
 
 
 def _repeats(series: np.ndarray, targets: np.ndarray) -> float:
@@ -167,7 +182,10 @@ class _Rows:
         first, last = min(self.context, history.length // 2), history.length - 1
         most = int(np.clip(LARGEST_ORIGIN_TABLE // history.size, LEAST_ORIGINS, MOST_ORIGINS))
         count = min(most, last + 1 - max(first, 1))
-        origins = np.unique(np.linspace(max(first, 1), last, max(count, 1)).astype(int))
+        origins = np.linspace(max(first, 1), last, max(count, 1)).astype(int)
+        if self.model.stride:
+            origins -= (origins - history.length) % self.model.stride
+        origins = np.unique(np.maximum(origins, 1))
         everything = history.size * len(origins) * history.horizon
         draw = min(MOST_ROWS, everything)
         flat = np.unique(random.integers(0, everything, draw)) if draw < everything else np.arange(everything)
@@ -215,7 +233,7 @@ class _Rows:
         level, spread, linear = self._levels(series, origins, ahead)
         target = origins + ahead
         columns = [ahead, linear, spread / np.maximum(np.abs(level), 1e-9)]
-        for raw in self._past(series, origins, ahead):
+        for raw in (*self._past(series, origins, ahead), *self._analogs(series, origins, ahead)):
             columns.append((raw - level) / spread)
         columns += [phase[target] for phase in self.phases]
         columns += self._yearly(series, origins, target, level, spread)
@@ -242,6 +260,11 @@ class _Rows:
             past += [self._mean(series, origins, season), self._mean(series, origins, 4 * season)]
         short = max(2, self.history.frequency.seasonality // 4)
         return [*past, self._mean(series, origins, short)]
+
+    def _analogs(self, series: np.ndarray, origins: np.ndarray, ahead: np.ndarray) -> list[np.ndarray]:
+        """What followed similar stretches of the past, in the series' own unit."""
+        stride = self.model.stride
+        return analogs.centres(self.history, series, origins, ahead, stride) if stride else []
 
     def _yearly(
         self,

@@ -61,18 +61,40 @@ def test_the_unit_of_the_series_does_not_matter() -> None:
 @pytest.mark.parametrize(("size", "stride"), [(1, 1), (414, 4), (100_000, 24)])
 def test_many_series_are_searched_at_fewer_phases_of_the_day(size: int, stride: int) -> None:
     many = history(np.broadcast_to(0.0, (size, 960)))
-    assert analogs._stride(many, 168) == stride
+    assert analogs.stride_for(many, analogs.MOST_STRETCHES / (size * 960)) == stride
 
 
 @pytest.mark.parametrize("stride", [1, 4, 24])
 def test_ways_are_judged_with_what_was_known_at_the_time(stride: int) -> None:
     values = np.arange(40.0 * DAY)[None]
-    stretches = analogs._Stretches(values, np.zeros(1, int), 168, HORIZON, stride, 16)
-    newest = stretches.start[stretches.asked]
-    assert newest[-1] + 168 == values.shape[1]
-    for moment, usable in zip(newest, stretches.usable[0], strict=True):
+    stretches = analogs._Stretches(values, np.zeros(1, int), 168, HORIZON, stride)
+    assert stretches.start[-1] + 168 == values.shape[1]
+    tried = stretches.trials(16)
+    for moment, usable in zip(stretches.start[tried], stretches.usable(tried)[0], strict=True):
         assert usable.any()
         assert (stretches.start[: stretches.count][usable] + 168 + HORIZON <= moment + 168).all()
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_what_was_to_be_expected_knows_nothing_newer(stride: int) -> None:
+    values = days(np.resize([0, 1, 1], 60))[None]
+    origin, ahead = 40 * DAY, np.arange(HORIZON)
+    before, changed = np.zeros(HORIZON, int), values.copy()
+    changed[:, origin:] = values[:, origin:][:, ::-1]
+    expected = [
+        analogs.centres(history(either), before, before + origin, ahead, stride)
+        for either in (values, changed)
+    ]
+    np.testing.assert_allclose(expected[0], expected[1], atol=1e-3)
+    np.testing.assert_allclose(expected[0][0], values[0, origin : origin + HORIZON], atol=0.05)
+
+
+def test_rows_that_no_past_tells_anything_of_are_unknown() -> None:
+    many = history(days(np.resize([0, 1], 60))[None])
+    rows, ahead = np.zeros(4, int), np.array([0, 5, 5, 5])
+    origins = np.array([10, 100, 30 * DAY + 1, 30 * DAY])  # too early, too early, off the stride, known
+    for expected in analogs.centres(many, rows, origins, ahead, DAY):
+        assert list(np.isnan(expected)) == [True, True, True, False]
 
 
 def test_stretches_before_the_first_value_are_not_heard() -> None:
