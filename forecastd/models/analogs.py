@@ -84,15 +84,16 @@ def centres(
     context = _context(history)
     if context < LEAST_CONTEXT or history.length - context - history.horizon < LEAST_STRETCHES * stride:
         return expected
+    levels = _levels(history, context)
     order = np.argsort(series, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(series[order])) + 1):
         one = slice(series[rows[0]], series[rows[0]] + 1)
         stretches = _Stretches(history.filled[one], history.first[one], context, history.horizon, stride)
         number, off = np.divmod(origins[rows] - context - stretches.start[0], stride)
-        rows = rows[(number >= 0) & (off == 0)]
-        asked, which = np.unique(number[(number >= 0) & (off == 0)], return_inverse=True)
-        likenesses = list(_likenesses(stretches, _levels(history, context)))
-        for column, like in zip(expected, (likenesses[0], likenesses[-1]), strict=True):
+        known = (number >= 0) & (off == 0)
+        rows, (asked, which) = rows[known], np.unique(number[known], return_inverse=True)
+        for column, spread, steps in zip(expected, stretches.spreads(), (levels[0], levels[-1]), strict=True):
+            like = _Likeness(stretches.levels(steps), spread)
             column[rows] = _centres(stretches, like, asked)[which, ahead[rows]]
     return expected
 
@@ -128,18 +129,15 @@ def _heard_from(first: np.ndarray, start: np.ndarray) -> np.ndarray:
 
 def _context(history: History) -> int:
     """L: what the unit usually needs, and a third of the history at most."""
-    unit, count = history.frequency.unit, history.frequency.count
-    usual = CONTEXT[unit] // (count if unit != "min" else 1)
-    return min(usual, (history.length - history.horizon) // 3)
+    return min(history.frequency.steps_of(CONTEXT), (history.length - history.horizon) // 3)
 
 
 def stride_for(history: History, share: float) -> int:
     """Steps from one stretch to the next where only a share of them is affordable: a divisor of the season,
     so that stretches at the newest one's phase are among them.
     """
-    season = max(history.frequency.seasonality, 1)
-    needed = 1 / share
-    return next((step for step in range(1, season) if season % step == 0 and step >= needed), season)
+    season = history.frequency.seasonality
+    return next((step for step in range(1, season) if season % step == 0 and step >= 1 / share), season)
 
 
 class _Stretches:
@@ -164,6 +162,16 @@ class _Stretches:
         """Whether what followed a stretch was known at the end of those asked for [Q], [N, Q, S]."""
         known = self.start[: self.count] + self.horizon <= self.start[asked, None]
         return known & self.begun[:, None, : self.count]
+
+    def levels(self, steps: int) -> np.ndarray:
+        """The mean of each stretch's newest steps, [N, E]."""
+        return self.every[:, :, -steps:].mean(axis=2)
+
+    def spreads(self) -> tuple[np.ndarray, np.ndarray]:
+        """The spread of the whole series, and that of each stretch itself, both [N, E]."""
+        usual = np.maximum(self.values.std(axis=1, keepdims=True), 1e-9)
+        own = np.maximum(self.every.std(axis=2), OWN_SPREAD_AT_LEAST * usual)
+        return np.broadcast_to(usual, own.shape), own
 
     def followers(self, numbers: np.ndarray) -> np.ndarray:
         """What followed some stretches [N, ...], [N, ..., H]."""
@@ -192,19 +200,15 @@ class _Likeness:
         return level + spread * forecast
 
 
-def _likenesses(stretches: _Stretches, levels: list[int]) -> Iterator[_Likeness]:
-    usual = np.maximum(stretches.values.std(axis=1, keepdims=True), 1e-9)
-    own = np.maximum(stretches.every.std(axis=2), OWN_SPREAD_AT_LEAST * usual)
-    for spread, steps in product((np.broadcast_to(usual, own.shape), own), levels):
-        yield _Likeness(stretches.every[:, :, -steps:].mean(axis=2), spread)
-
-
 def _ways(stretches: _Stretches, levels: list[int], trials: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For every way to compare: quantiles of the future [N, H, K], and the error in the past [N]."""
     tried = stretches.trials(trials)
     asked = np.append(tried, len(stretches.start) - 1)  # [Q + 1], the newest at the end
     actual = stretches.followers(np.broadcast_to(tried, (len(stretches.values), len(tried))))
-    for like, half_life in product(_likenesses(stretches, levels), HALF_LIVES):
+    likenesses = [
+        _Likeness(stretches.levels(steps), spread) for spread, steps in product(stretches.spreads(), levels)
+    ]
+    for like, half_life in product(likenesses, HALF_LIVES):
         near, distance = _nearest(stretches, like, half_life, asked)
         followed = like.out(stretches, near)  # [N, Q + 1, M, H]
         for neighbours in NEIGHBOURS:

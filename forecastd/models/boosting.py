@@ -132,7 +132,7 @@ class Boosting(Algorithm):
 
 def _stride(history: History) -> int:
     """The stride of analogs; 0 where they are not worth their time."""
-    if history.size > FEW_SERIES or history.frequency.unit not in ("min", "H"):
+    if history.size > FEW_SERIES or not history.frequency.is_within_day:
         return 0
     distances = history.size * history.length * min(history.length, MOST_ORIGINS)
     return analogs.stride_for(history, MOST_DISTANCES / distances)

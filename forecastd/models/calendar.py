@@ -35,7 +35,7 @@ def columns(times: pd.DatetimeIndex, frequency: Frequency) -> dict[str, np.ndarr
     """The phases that mean something at this frequency, each int [len(times)]."""
     unit = frequency.unit
     phases: dict[str, np.ndarray] = {}
-    if unit in ("min", "H"):
+    if frequency.is_within_day:
         phases["day_phase"] = day_phase(times)
     if unit in ("min", "H", "D"):
         phases["weekday"] = np.asarray(times.dayofweek, int)

@@ -89,9 +89,8 @@ def for_auto_predictor(panel: Panel) -> tuple[str, ...]:
     """What AutoPredictor tries on a panel: everything, but analogs only on parts of days, and methods of one
     series only on few and slow series.
     """
-    unit = panel.frequency.unit
-    few = panel.size <= FEW_SERIES and unit in ("D", "M", "Y")
-    left_out = () if unit in ("min", "H") else FOR_PARTS_OF_DAYS
+    few = panel.size <= FEW_SERIES and panel.frequency.unit in ("D", "M", "Y")
+    left_out = () if panel.frequency.is_within_day else FOR_PARTS_OF_DAYS
     usual = (name for name in AUTO_PREDICTOR_CANDIDATES if name not in left_out)
     return (*usual, *(FOR_FEW_SERIES if few else ()))
 

@@ -86,10 +86,7 @@ class Linear(Algorithm):
 
 def context_steps(history: History) -> int:
     """L: what the unit usually needs, at least a season, and no more than leaves room for some windows."""
-    usual = CONTEXT[history.frequency.unit] // (
-        history.frequency.count if history.frequency.unit != "min" else 1
-    )
-    wanted = max(usual, history.frequency.seasonality + 1, 8)
+    wanted = max(history.frequency.steps_of(CONTEXT), history.frequency.seasonality + 1, 8)
     return max(1, min(wanted, (history.length - history.horizon) * 2 // 3))
 
 

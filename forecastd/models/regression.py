@@ -65,7 +65,7 @@ def design(history: History) -> tuple[np.ndarray, np.ndarray]:
     years = history.length / history.frequency.steps_per_year
     blocks = [("constant", np.ones((len(times), 1))), ("trend", _trend(len(times), history.length, years))]
     phases = calendar.columns(times, history.frequency)
-    if unit in ("min", "H"):
+    if history.frequency.is_within_day:
         hours = phases["day_phase"] // 4 if unit == "H" else phases["day_phase"]
         blocks += [("phase", _dummies(hours)), ("fine", _dummies(phases["weekday"] * 96 + hours))]
     if "weekday" in phases:

@@ -159,6 +159,17 @@ class Frequency:
         return _R_PERIODS.get(name, self.seasonality if self.unit != "min" else 1)
 
     @property
+    def is_within_day(self) -> bool:
+        """Whether a day has several steps."""
+        return self.unit in ("min", "H")
+
+    def steps_of(self, usual: Mapping[str, int]) -> int:
+        """A number of steps that is given for each unit; of a multiple, the part that lasts as long. Minutes
+        are given for any multiple.
+        """
+        return usual[self.unit] // (self.count if self.unit != "min" else 1)
+
+    @property
     def steps_per_year(self) -> float:
         """Mean number of steps in a year."""
         return _MINUTES["Y"] / self.minutes

@@ -7,6 +7,7 @@ from forecastd.models.history import History
 from forecastd.models.quantiles import GRID
 from forecastd.series.frequency import Frequency
 from forecastd.series.panel import Panel
+from tests.models.test_analogs import days, history
 
 HORIZON, LENGTH, ORIGINS = 24, 500, range(300, 476, 8)
 P10, P90 = (int(np.flatnonzero(level == GRID)[0]) for level in (0.1, 0.9))
@@ -50,30 +51,26 @@ def test_leaves_hold_distinct_values(rows: int, repeats: float, leaf: int, at_ra
     assert (settings["min_data_in_leaf"], settings["extra_trees"]) == (leaf, at_random)
 
 
-def hours(length: int) -> History:
-    """Days of two types, whose order no rhythm of the week knows, over hours."""
-    hour = np.arange(24)
-    shapes = np.stack([np.exp(-(((hour - 7) / 3) ** 2)), 2 * np.exp(-(((hour - 19) / 2) ** 2))])
-    values = shapes[np.resize([0, 1, 1, 0, 0, 0, 1, 1, 0, 1, 0], length // 24)].reshape(1, -1)
-    values = values + 0.05 * np.random.default_rng(1).normal(size=values.shape)
-    times = pd.date_range("2024-01-01", periods=length + HORIZON, freq="h")
-    return History(values, times, HORIZON, Frequency.parse("H"), {}, np.zeros((1, 0)))
+def hours(count: int) -> History:
+    """Noisy hours of so many days of two types."""
+    values = days(np.resize([0, 1, 1, 0, 0, 0, 1, 1, 0, 1, 0], count))[None]
+    return history(values + 0.05 * np.random.default_rng(1).normal(size=values.shape), HORIZON)
 
 
 def test_analogs_are_looked_up_for_few_series_within_the_day() -> None:
     boosting, daily = Boosting(), Boosting()
-    boosting.fit(hours(60 * 24), seed=0, threads=1)
+    boosting.fit(hours(60), seed=0, threads=1)
     daily.fit(History.of(noise(), HORIZON), seed=0, threads=1)
     assert (boosting.stride, daily.stride) == (1, 0)
     again = Boosting()
     again.restore(boosting.state())
-    newer = hours(70 * 24)
+    newer = hours(70)
     np.testing.assert_allclose(again.forecast(newer, 1), boosting.forecast(newer, 1))
 
 
 def test_a_model_of_before_there_were_analogs_still_forecasts() -> None:
-    history = History.of(noise(), HORIZON)
+    past = History.of(noise(), HORIZON)
     old, again = Boosting(), Boosting()
-    old.fit(history, seed=0, threads=1)
+    old.fit(past, seed=0, threads=1)
     again.restore({name: learnt for name, learnt in old.state().items() if name != "stride"})
-    np.testing.assert_allclose(again.forecast(history, 1), old.forecast(history, 1))
+    np.testing.assert_allclose(again.forecast(past, 1), old.forecast(past, 1))
