@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from local import household, stack, uci
-from local.run_view import Run, RunView, Step
+from local.run_view import Run, RunView, ServerAway, Step
 from local.screen import Screen, table
 from local.settings import BUCKET, DATABASE, ROOT, Settings
 
@@ -66,7 +66,7 @@ def demo(settings: Settings, data: str | None, params: str | None, keep: bool = 
         stack.up(settings, screen.say)
         screen.say(f"  Prefect UI  {settings.prefect_url}")
         return _run(settings, upload, screen)
-    except (DemoFailed, stack.StackError) as error:
+    except (DemoFailed, ServerAway, stack.StackError) as error:
         screen.say(f"\nNo forecast was published. {error}")
         screen.say(f"Logs: {settings.logs}")
         return 1
@@ -78,7 +78,7 @@ def demo(settings: Settings, data: str | None, params: str | None, keep: bool = 
 
 def _run(settings: Settings, upload: Upload, screen: Screen) -> int:
     os.environ.update(settings.environment(os.environ))
-    view = RunView(settings.prefect_url)
+    view = RunView(settings.prefect_url, screen.say)
     since = datetime.now(UTC)
     _put(upload, screen)
     began = time.monotonic()

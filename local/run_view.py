@@ -1,13 +1,26 @@
 """Looks into the Prefect server: the runs that an upload started, their steps and progress."""
 
+import http.client
 import json
+import time
+import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 TIMEOUT_S = 15
+# So long may the server be busy or away: its database is locked for a while after a start with many old runs.
+PATIENCE_S = 120
+REST_S = 1
+
+AWAY = (OSError, http.client.HTTPException, json.JSONDecodeError)
+
+
+class ServerAway(Exception):
+    """The Prefect server did not answer; the text says for how long, and why."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +59,27 @@ class Step:
 
 
 class RunView:
-    """Questions to one Prefect server.
+    """Questions to one Prefect server, asked again while it is busy or away.
 
     Args:
         url: the server without `/api`, such as http://127.0.0.1:4200.
+        say: told once for each question that has to be asked again.
+
+    Every question raises ServerAway if it stays without an answer for two minutes, and
+    `urllib.error.HTTPError` if the server refuses it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        say: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.url = url
+        self._say = say
+        self._clock = clock
+        self._sleep = sleep
 
     def link(self, run: Run) -> str:
         """Where a person looks at a run."""
@@ -99,8 +125,24 @@ class RunView:
             json.dumps(body).encode() if body is not None else None,
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-            return json.load(answer)
+        began = self._clock()
+        is_told = False
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+                    return json.load(answer)
+            except AWAY as error:
+                if isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 429:
+                    raise
+                if self._clock() - began >= PATIENCE_S:
+                    raise ServerAway(
+                        f"The Prefect server at {self.url} gave no answer for {PATIENCE_S} s ({error}); "
+                        "see whether it runs (python -m local status) and what its log says."
+                    ) from error
+                if not is_told:
+                    is_told = True
+                    self._say(f"  the Prefect server is busy ({error}); asking again …")
+            self._sleep(REST_S)
 
 
 def _is_of(run: Run, bucket: str, folder: str) -> bool:
