@@ -15,6 +15,7 @@ from forecastd.models.per_series import PerSeries
 from forecastd.models.prophet import Prophet
 from forecastd.models.regression import Regression
 from forecastd.models.seasonal_trend import SeasonalTrend
+from forecastd.models.state_space import StateSpace
 from forecastd.models.statistical import Arima, Ets, Theta
 from forecastd.models.transform import Log, Plain
 from forecastd.series.algorithms import METHODS, hyperparameters
@@ -44,6 +45,7 @@ _MAKERS: dict[str, Callable[[Hyperparameters], Algorithm]] = {
     "DecompositionLog": lambda _: Decomposition(Log),
     "SeasonalTrend": lambda _: SeasonalTrend(Plain),
     "SeasonalTrendLog": lambda _: SeasonalTrend(Log),
+    "StateSpace": lambda _: StateSpace(),
     "Regression": lambda _: Regression(Plain),
     "RegressionLog": lambda _: Regression(Log),
     "Boosting": lambda _: Boosting(),
@@ -58,7 +60,7 @@ _NEURAL_MAKERS: dict[str, Callable[[Hyperparameters], Algorithm]] = {
     "CNN-QR": _cnnqr,
 }
 
-# Cheap ones first: what a time limit cuts off is what costs most.
+# What AutoPredictor tries, cheap ones first: what a time limit cuts off is what costs most.
 AUTO_PREDICTOR_CANDIDATES = (
     "SeasonalNaive",
     "NPTS",
@@ -66,15 +68,16 @@ AUTO_PREDICTOR_CANDIDATES = (
     "DecompositionLog",
     "SeasonalTrend",
     "SeasonalTrendLog",
+    "StateSpace",
     "Regression",
     "RegressionLog",
     "Analogs",
     "Linear",
     "Boosting",
+    "Theta",
+    "ETS",
 )
 
-FOR_PARTS_OF_DAYS = ("Analogs",)  # days, weeks and months gain nothing from them
-FOR_FEW_SERIES = ("Theta", "ETS")
 FEW_SERIES = 30
 
 
@@ -86,13 +89,15 @@ def make(name: str, chosen: Hyperparameters | None = None) -> Algorithm:
 
 
 def for_auto_predictor(panel: Panel) -> tuple[str, ...]:
-    """What AutoPredictor tries on a panel: everything, but analogs only on parts of days, and methods of one
-    series only on few and slow series.
-    """
-    few = panel.size <= FEW_SERIES and panel.frequency.unit in ("D", "M", "Y")
-    left_out = () if panel.frequency.is_within_day else FOR_PARTS_OF_DAYS
-    usual = (name for name in AUTO_PREDICTOR_CANDIDATES if name not in left_out)
-    return (*usual, *(FOR_FEW_SERIES if few else ()))
+    """What AutoPredictor tries on a panel: everything, but not what gains nothing there for its time."""
+    few, unit = panel.size <= FEW_SERIES, panel.frequency.unit
+    is_worth = {
+        "Analogs": panel.frequency.is_within_day,
+        "StateSpace": few if unit == "D" else not panel.frequency.is_within_day,
+        "Theta": few and unit in ("D", "M", "Y"),
+        "ETS": few and unit in ("D", "M", "Y"),
+    }
+    return tuple(name for name in AUTO_PREDICTOR_CANDIDATES if is_worth.get(name, True))
 
 
 def own_names(name: str) -> set[str]:
@@ -108,6 +113,7 @@ _COSTS = {
     "DecompositionLog": (0.1, 1.0),
     "SeasonalTrend": (0.1, 2.0),
     "SeasonalTrendLog": (0.1, 2.0),
+    "StateSpace": (1.0, 3.0),
     "Regression": (0.1, 1.0),
     "RegressionLog": (0.1, 1.0),
     "Analogs": (0.05, 3.0),

@@ -36,6 +36,7 @@ SHARED = 0.2  # of the usual loss, that is added to a series' own so that luck o
 WIDTHS = np.round(1.1 ** np.arange(-5, 15), 3)  # tried on the distances from the median: 0.62 to 3.8
 CAUTION = 0.2  # a width's loss counts this much more for each unit of its squared logarithm
 LOOKS_FOR_WIDTHS = 50.0  # with so many independent ones, twice as much
+WILDEST = 3.0  # usual errors of a series, beyond which an error counts no more
 CORE = (GRID > 0.05) & (GRID < 0.95)  # the far tails say little on short windows
 SERIES_THAT_LEAN = 2  # at least
 
@@ -136,7 +137,8 @@ def choose(samples: Sequence[Sample], scale: np.ndarray, keys: np.ndarray, looks
         samples: One for each window, of the same series and candidates.
         scale: [N], the unit of each series' loss.
         keys: [N], the names of the series.
-        looks: How many independent ones the samples are: windows of a series that do not overlap.
+        looks: How many independent ones the samples are: windows that do not overlap, of series that are not
+            wrong together.
     """
     together = _side_by_side(samples)
     caution = CAUTION * (1 + LOOKS_FOR_WIDTHS / looks)
@@ -152,6 +154,28 @@ def choose(samples: Sequence[Sample], scale: np.ndarray, keys: np.ndarray, looks
     mixed = [_left_out(wide, weights, losses, leaning, number) for number in range(len(wide))]
     width = calibrated_width(together.actual, np.concatenate(mixed, axis=1), scale, caution)
     return Mixture(weights, width, {name: widths[name] for name in weights}, own, leaning)
+
+
+def independent(samples: Sequence[Sample]) -> float:
+    """How many independent series the errors on the windows are like, from 1 to the number of series.
+
+    Series that share weather, holidays or a market are wrong together: where their errors always go the same
+    way, a thousand of them tell as much about the candidates as one. The mean of N independent errors of one
+    size has a variance N times smaller than theirs; here it is measured how much smaller it is.
+    """
+    errors = np.concatenate(
+        [
+            each.actual - np.mean([one[..., MEDIAN] for one in each.forecasts.values()], axis=0)
+            for each in samples
+        ],
+        axis=1,
+    )
+    known = np.isfinite(errors)
+    sizes = np.where(known, np.abs(errors), 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    shared = np.where(known, errors / np.where(sizes > 0, sizes, 1.0)[:, None], 0.0).clip(-WILDEST, WILDEST)
+    counts = np.maximum(known.sum(axis=0), 1)
+    of_mean, of_all = np.sum((shared.sum(axis=0) / counts) ** 2), np.sum((shared**2).sum(axis=0) / counts)
+    return float(np.clip(of_all / of_mean, 1.0, len(errors))) if of_mean > 0 else float(len(errors))
 
 
 def _side_by_side(samples: Sequence[Sample]) -> Sample:

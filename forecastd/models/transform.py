@@ -25,6 +25,10 @@ class Plain:
         """Values [N, ...] of the model's scale as they were."""
         return values
 
+    def log_slope(self, values: np.ndarray) -> np.ndarray:
+        """Log of how much ``forward`` stretches differences at values [N, ...]."""
+        return np.zeros(values.shape)
+
 
 class Log(Plain):
     """Values on a logarithmic scale."""
@@ -51,3 +55,7 @@ class Log(Plain):
         """Values [N, ...] as they were, at most ten times the largest ever seen."""
         limit = self._shaped(self._limit, values)
         return np.sinh(np.clip(values, -limit, limit)) * self._shaped(self._knee, values)
+
+    def log_slope(self, values: np.ndarray) -> np.ndarray:
+        """Log of how much ``forward`` stretches differences at values [N, ...]."""
+        return -np.log(np.hypot(values, self._shaped(self._knee, values)))

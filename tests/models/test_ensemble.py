@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from forecastd.models import quantiles
-from forecastd.models.ensemble import Mixture, Sample, choose, series_names
+from forecastd.models.ensemble import Mixture, Sample, choose, independent, series_names
 from forecastd.models.quantiles import GRID, MEDIAN
 
 SERIES, STEPS = 50, 20
@@ -45,6 +45,26 @@ def test_few_looks_prove_little() -> None:
     few, many = (choose(samples, ONES, KEYS, looks) for looks in (4.0, 1000.0))
     assert few.weights["near"] > few.weights["off"] > many.weights.get("off", 0.0)
     assert 1 <= few.widths["near"] < many.widths["near"]
+
+
+def test_series_that_are_wrong_together_count_as_few() -> None:
+    centre = np.zeros((SERIES, STEPS))
+    candidates = {"a": forecast(centre, 1.0), "b": forecast(centre + 0.1, 1.0)}
+    alone = [Sample(noise(seed), candidates) for seed in range(3)]
+    weather = [Sample(np.repeat(one.actual[:1], SERIES, axis=0), candidates) for one in alone]
+    both = [Sample(one.actual + same.actual, candidates) for one, same in zip(alone, weather, strict=True)]
+    assert independent(alone) > 0.6 * SERIES
+    assert independent(weather) < 1.1
+    assert independent(both) < 4
+
+
+def test_series_without_values_or_errors_do_not_count_against_others() -> None:
+    centre = np.zeros((SERIES, STEPS))
+    exact = [Sample(centre, {"a": forecast(centre, 1.0)})]
+    assert independent(exact) == SERIES
+    actual = noise(0)
+    actual[5:] = np.nan
+    assert 1 <= independent([Sample(actual, {"a": forecast(centre, 1.0)})]) <= SERIES
 
 
 def test_a_candidate_is_not_left_out_for_its_width_alone() -> None:

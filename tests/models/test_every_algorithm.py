@@ -173,4 +173,4 @@ def test_what_is_older_than_the_newest_part_costs_and_changes_nothing(name: str,
 
 def test_what_the_api_offers_is_in_the_catalogue() -> None:
     assert set(AUTO_ML_CANDIDATES) <= set(candidates.NAMES)
-    assert {*candidates.AUTO_PREDICTOR_CANDIDATES, *candidates.FOR_FEW_SERIES} <= set(candidates.NAMES)
+    assert set(candidates.AUTO_PREDICTOR_CANDIDATES) <= set(candidates.NAMES)
