@@ -64,8 +64,8 @@ def selection_windows(panel: Panel, horizon: int, evaluated: list[Window]) -> li
     return [Window(oldest - n * apart - horizon, oldest - n * apart) for n in range(count)]
 
 
-def looks(windows: Sequence[Window], size: float, season: int) -> float:
-    """How many independent looks at the candidates some windows of so many independent series are.
+def looks(windows: Sequence[Window], size: int, season: int) -> float:
+    """How many independent looks at the candidates some windows of so many series are.
 
     Errors of one window hang together, but for no longer than a rhythm of ``season`` steps; what windows
     share counts once.

@@ -8,9 +8,9 @@ large series do not decide for all.
 Widths: every candidate is first made as wide as its past errors were, so that none is preferred or left out
 for its width alone. Shares for all: starting from nothing, the candidate that improves the mixture most is
 added, again and again; what was found is drawn towards shares that follow each candidate's own loss, which
-vary less from one period to the next. The fewer independent looks at the candidates there are, the less
-widths and shares follow them. Shares for each series lean towards what did better on that series; how far is
-what forecasts the windows best that were not looked at.
+vary less from one period to the next. The fewer looks at the candidates there are, the less widths and
+shares follow them; for shares, series that are wrong together count as few. Shares for each series lean
+towards what did better on that series; how far is what forecasts the windows best that were not looked at.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ UNPROVEN_LEANING = 1.0  # where one window alone cannot prove any
 SHARED = 0.2  # of the usual loss, that is added to a series' own so that luck on a few steps says little
 WIDTHS = np.round(1.1 ** np.arange(-5, 15), 3)  # tried on the distances from the median: 0.62 to 3.8
 CAUTION = 0.2  # a width's loss counts this much more for each unit of its squared logarithm
-LOOKS_FOR_WIDTHS = 50.0  # with so many independent ones, twice as much
+LOOKS_FOR_WIDTHS = 50.0  # with so many, twice as much
+NARROWING = 5.0  # times as much for a narrower one: to be too sure is worse than to be too careful
 WILDEST = 3.0  # usual errors of a series, beyond which an error counts no more
 CORE = (GRID > 0.05) & (GRID < 0.95)  # the far tails say little on short windows
 SERIES_THAT_LEAN = 2  # at least
@@ -137,8 +138,7 @@ def choose(samples: Sequence[Sample], scale: np.ndarray, keys: np.ndarray, looks
         samples: One for each window, of the same series and candidates.
         scale: [N], the unit of each series' loss.
         keys: [N], the names of the series.
-        looks: How many independent ones the samples are: windows that do not overlap, of series that are not
-            wrong together.
+        looks: How many the samples are: windows of a series that do not overlap.
     """
     together = _side_by_side(samples)
     caution = CAUTION * (1 + LOOKS_FOR_WIDTHS / looks)
@@ -147,7 +147,7 @@ def choose(samples: Sequence[Sample], scale: np.ndarray, keys: np.ndarray, looks
         for name, forecast in together.forecasts.items()
     }
     wide = [_widened(sample, widths) for sample in samples]
-    weights = shared_weights(_side_by_side(wide), scale, looks)
+    weights = shared_weights(_side_by_side(wide), scale, looks * independent(samples) / len(scale))
     losses = np.stack([_losses(sample, list(weights), scale) for sample in wide])  # [windows, N, C]
     leaning = _leaning(wide, weights, losses, scale)
     own = Shares(keys, tuple(weights), own_weights(weights, losses, leaning)) if leaning else None
@@ -194,11 +194,9 @@ def _widened(sample: Sample, widths: Mapping[str, float]) -> Sample:
 
 def calibrated_width(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray, caution: float) -> float:
     """The factor on the distances from the median with the least scaled loss."""
-    losses = [
-        scaled_loss(actual, widened(forecast, width), scale) * (1 + caution * np.log(width) ** 2)
-        for width in WIDTHS
-    ]
-    return float(WIDTHS[int(np.argmin(losses))])
+    losses = [scaled_loss(actual, widened(forecast, width), scale) for width in WIDTHS]
+    prices = 1 + caution * np.where(WIDTHS < 1, NARROWING, 1.0) * np.log(WIDTHS) ** 2
+    return float(WIDTHS[int(np.argmin(losses * prices))])
 
 
 def widened(forecast: np.ndarray, width: float) -> np.ndarray:

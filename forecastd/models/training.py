@@ -28,7 +28,6 @@ from forecastd.models.ensemble import (
     Shares,
     choose,
     equal_shares,
-    independent,
     own_weights,
     scaled_loss,
     series_loss,
@@ -330,7 +329,7 @@ def _mixture(backtest: Backtest, windows: Sequence[Window]) -> Mixture:
     ]
     season = backtest.panel.frequency.seasonality
     scale = scales(backtest.panel.values[rows], season)
-    seen = looks(windows, independent(samples), season)
+    seen = looks(windows, len(rows), season)
     mixture = choose(samples, scale, series_names(backtest.panel.keys)[rows], seen)
     return _for_all_series(backtest, windows, mixture) if mixture.leaning else mixture
 
