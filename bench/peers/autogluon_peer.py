@@ -1,6 +1,6 @@
-"""AutoGluon-TimeSeries on one table of series; run by bench/m4.py with the Python of its own environment.
+"""AutoGluon-TimeSeries on one table of series, in an environment of its own; bench/methods.py runs it.
 
-    python autogluon_peer.py TRAIN.parquet FORECAST.parquet HORIZON PRESET THREADS LIMIT_S
+    python autogluon_peer.py TRAIN.parquet FORECAST.parquet FREQUENCY HORIZON PRESET THREADS LIMIT_S
 
 TRAIN has item_id, timestamp and target; FORECAST gets item_id, timestamp, p10, p50 and p90. Pretrained
 models are left out for everyone: they would have to be downloaded.
@@ -17,7 +17,7 @@ PRETRAINED = ["Chronos", "Chronos2", "Toto", "Toto2", "TabPFN-TS"]
 
 def main() -> None:
     """Train with a preset and forecast."""
-    source, target, horizon, preset, threads, limit_s = sys.argv[1:]
+    source, target, frequency, horizon, preset, threads, limit_s = sys.argv[1:]
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = threads
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -29,7 +29,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         predictor = TimeSeriesPredictor(
             prediction_length=int(horizon),
-            freq="h",
+            freq=frequency,
             eval_metric="WQL",
             quantile_levels=[0.1, 0.5, 0.9],
             path=folder,

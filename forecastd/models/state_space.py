@@ -287,17 +287,20 @@ class _Unit:
 def _opinions(some: _Some, unit: _Unit, filters: list[_Filter]) -> _Opinions:
     history = unit.forward(some.filled).astype(np.float32)
     size, length = history.shape
+    counts = some.counts.astype(np.float32)
+    known = counts.sum(axis=1)
+    variances = np.stack([one.variances[:length] for one in filters])  # [M, T]
     density = np.where(some.counts, unit.log_density(some.filled), 0.0).sum(axis=1)
-    known = some.counts.sum(axis=1)
+    evidence = density[:, None] - counts @ np.log(variances).T.astype(np.float32) / 2
     groups = [(int(one), np.flatnonzero(some.lengths == one)) for one in np.unique(some.lengths)]
-    evidence = np.empty((size, len(filters)))
     centre = np.empty((len(filters), size, len(filters[0].spread[groups[0][0]])), np.float32)
     variance = np.empty_like(centre)
     for number, one in enumerate(filters):
-        variances = one.variances[:length]
-        errors = np.where(some.counts, history @ one.errors[:length, :length].T, 0.0)
-        noise = (errors**2 @ (1 / variances) + EXACT) / np.maximum(known, 1)
-        evidence[:, number] = density - (known * np.log(noise) + some.counts @ np.log(variances)) / 2
+        errors = history @ one.errors[:length, :length].T
+        errors *= counts
+        errors *= errors  # in place: it takes longer to fetch new memory than to compute
+        noise = (errors @ (1 / variances[number]).astype(np.float32) + EXACT) / np.maximum(known, 1)
+        evidence[:, number] -= known * np.log(noise) / 2
         if one.has_season:
             evidence[~some.has_season, number] = -np.inf
         for own, rows in groups:
