@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """The options given; all peers if none is named."""
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()  # peers may stand after options
     unknown = set(arguments.peer) - set(PEERS)
     if unknown:
         parser.error(f"There is no peer {', '.join(sorted(unknown))}: name any of {', '.join(PEERS)}.")

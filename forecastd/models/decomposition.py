@@ -12,6 +12,7 @@ import numpy as np
 
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.history import History
+from forecastd.models.last_year import repeated
 from forecastd.models.quantiles import GRID
 from forecastd.models.residuals import error_quantiles
 from forecastd.models.smoothing import smooth
@@ -42,7 +43,8 @@ class Decomposition(Algorithm):
         smoothed = smooth(series - rhythm[:, : seen.length], seen.horizon)
         centre = smoothed.centre + rhythm[:, seen.length :]
         forecast = centre[..., None] + error_quantiles(smoothed.errors)
-        return scale.backward(forecast.reshape(seen.size, -1)).reshape(-1, seen.horizon, len(GRID))
+        plain = scale.backward(forecast.reshape(seen.size, -1)).reshape(-1, seen.horizon, len(GRID))
+        return repeated(seen, plain)
 
 
 def fitting_periods(history: History) -> list[int]:

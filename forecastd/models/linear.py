@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from forecastd.models.algorithm import Algorithm, State
 from forecastd.models.history import History
+from forecastd.models.last_year import repeated
 from forecastd.models.quantiles import MEDIAN
 from forecastd.models.residuals import pooled_quantiles
 
@@ -68,7 +69,7 @@ class Linear(Algorithm):
         level, spread = level_and_spread(recent, self.season)
         centre = _with_constant((recent - level) / spread) @ self.weights
         quantiles = centre[..., None] + self.errors[None]
-        return level[..., None] + spread[..., None] * quantiles
+        return repeated(history, level[..., None] + spread[..., None] * quantiles)
 
     def centre(self, windows: np.ndarray) -> np.ndarray:
         """The scaled median forecast [rows, H] of scaled windows [rows, L]."""

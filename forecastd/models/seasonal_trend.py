@@ -13,6 +13,7 @@ import numpy as np
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.decomposition import LONGEST, fitting_periods
 from forecastd.models.history import History
+from forecastd.models.last_year import repeated
 from forecastd.models.loess import rhythms
 from forecastd.models.quantiles import GRID
 from forecastd.models.residuals import error_quantiles
@@ -38,7 +39,8 @@ class SeasonalTrend(Algorithm):
         for low in range(0, seen.size, SERIES_AT_A_TIME):
             part = slice(low, low + SERIES_AT_A_TIME)
             forecast[part] = _forecast(series[part], periods, seen.horizon)
-        return scale.backward(forecast.reshape(seen.size, -1)).reshape(-1, seen.horizon, len(GRID))
+        plain = scale.backward(forecast.reshape(seen.size, -1)).reshape(-1, seen.horizon, len(GRID))
+        return repeated(seen, plain)
 
 
 def _forecast(series: np.ndarray, periods: list[int], horizon: int) -> np.ndarray:

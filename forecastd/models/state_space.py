@@ -25,6 +25,7 @@ from scipy.linalg import block_diag
 
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.history import History
+from forecastd.models.last_year import repeated
 from forecastd.models.quantiles import GRID, normal
 from forecastd.models.transform import Log, Plain
 
@@ -72,7 +73,7 @@ class StateSpace(Algorithm):
             part = slice(low, low + step)
             some = _Some.of(seen, part, lengths[part], filters)
             forecast[part] = _averaged(some, seen.values[part], filters)
-        return forecast
+        return repeated(seen, forecast)
 
 
 def _told_apart(lengths: np.ndarray) -> np.ndarray:
