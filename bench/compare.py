@@ -13,7 +13,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from bench.methods import Problem, add_arguments, compare, parsed
@@ -71,7 +70,7 @@ def split(table: pd.DataFrame, frequency: Frequency, horizon: int) -> tuple[Prob
     rows = wide[usable].iloc[:, :-horizon].stack().dropna().rename("target").reset_index()
     rows.columns = pd.Index(["item_id", "timestamp", "target"])
     actual = wide[usable].iloc[:, -horizon:].to_numpy(float)
-    return Problem(rows, np.asarray(actual), frequency), int((~usable).sum())
+    return Problem(rows, actual, frequency), int((~usable).sum())
 
 
 if __name__ == "__main__":

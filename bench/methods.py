@@ -75,9 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--limit-s", type=float, default=0, help="AutoGluon's time limit, 0 for none")
     parser.add_argument("--keep", type=Path, help="folder where the peers' forecasts are kept for next time")
-    parser.add_argument(
-        "peer", nargs="*", help=f"any of {', '.join(PEERS)}; all if none is named", metavar="peer"
-    )
+    parser.add_argument("peer", nargs="*", help=f"any of {', '.join(PEERS)}; all if none is named")
 
 
 def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:

@@ -11,9 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from forecastd.models.algorithm import Algorithm
-from forecastd.models.history import History
+from forecastd.models.history import LEAST_CYCLES, History
 from forecastd.models.last_year import repeated
-from forecastd.models.quantiles import GRID
 from forecastd.models.residuals import error_quantiles
 from forecastd.models.smoothing import smooth
 from forecastd.models.transform import Plain
@@ -43,13 +42,12 @@ class Decomposition(Algorithm):
         smoothed = smooth(series - rhythm[:, : seen.length], seen.horizon)
         centre = smoothed.centre + rhythm[:, seen.length :]
         forecast = centre[..., None] + error_quantiles(smoothed.errors)
-        plain = scale.backward(forecast.reshape(seen.size, -1)).reshape(-1, seen.horizon, len(GRID))
-        return repeated(seen, plain)
+        return repeated(seen, scale.backward(forecast))
 
 
 def fitting_periods(history: History) -> list[int]:
-    """The rhythms that fit into the history at least twice."""
-    return [period for period in history.frequency.seasonalities if 2 * period <= history.length]
+    """The rhythms that the history holds often enough."""
+    return [period for period in history.frequency.seasonalities if LEAST_CYCLES * period <= history.length]
 
 
 def seasonal(series: np.ndarray, periods: list[int], horizon: int) -> np.ndarray:

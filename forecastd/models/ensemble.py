@@ -140,14 +140,14 @@ def choose(samples: Sequence[Sample], scale: np.ndarray, keys: np.ndarray, looks
         keys: [N], the names of the series.
         looks: How many the samples are: windows of a series that do not overlap.
     """
-    together = _side_by_side(samples)
+    together = side_by_side(samples)
     caution = CAUTION * (1 + LOOKS_FOR_WIDTHS / looks)
     widths = {
         name: calibrated_width(together.actual, forecast, scale, caution)
         for name, forecast in together.forecasts.items()
     }
     wide = [_widened(sample, widths) for sample in samples]
-    weights = shared_weights(_side_by_side(wide), scale, looks * independent(samples) / len(scale))
+    weights = shared_weights(side_by_side(wide), scale, looks * independent(together) / len(scale))
     losses = np.stack([_losses(sample, list(weights), scale) for sample in wide])  # [windows, N, C]
     leaning = _leaning(wide, weights, losses, scale)
     own = Shares(keys, tuple(weights), own_weights(weights, losses, leaning)) if leaning else None
@@ -156,20 +156,14 @@ def choose(samples: Sequence[Sample], scale: np.ndarray, keys: np.ndarray, looks
     return Mixture(weights, width, {name: widths[name] for name in weights}, own, leaning)
 
 
-def independent(samples: Sequence[Sample]) -> float:
-    """How many independent series the errors on the windows are like, from 1 to the number of series.
+def independent(together: Sample) -> float:
+    """How many independent series the errors on all windows are like, from 1 to the number of series.
 
     Series that share weather, holidays or a market are wrong together: where their errors always go the same
     way, a thousand of them tell as much about the candidates as one. The mean of N independent errors of one
     size has a variance N times smaller than theirs; here it is measured how much smaller it is.
     """
-    errors = np.concatenate(
-        [
-            each.actual - np.mean([one[..., MEDIAN] for one in each.forecasts.values()], axis=0)
-            for each in samples
-        ],
-        axis=1,
-    )
+    errors = together.actual - np.mean([one[..., MEDIAN] for one in together.forecasts.values()], axis=0)
     known = np.isfinite(errors)
     sizes = np.where(known, np.abs(errors), 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     shared = np.where(known, errors / np.where(sizes > 0, sizes, 1.0)[:, None], 0.0).clip(-WILDEST, WILDEST)
@@ -178,7 +172,7 @@ def independent(samples: Sequence[Sample]) -> float:
     return float(np.clip(of_all / of_mean, 1.0, len(errors))) if of_mean > 0 else float(len(errors))
 
 
-def _side_by_side(samples: Sequence[Sample]) -> Sample:
+def side_by_side(samples: Sequence[Sample]) -> Sample:
     """All windows as one."""
     names = list(samples[0].forecasts)
     return Sample(

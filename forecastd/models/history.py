@@ -21,6 +21,7 @@ from forecastd.series.filling import spans
 from forecastd.series.frequency import Frequency
 from forecastd.series.panel import Panel
 
+LEAST_CYCLES = 2  # of a rhythm in a history, from which on a single series may be said to have it
 CODES = 8191  # of metadata texts; so many that two of a column rarely share one
 
 

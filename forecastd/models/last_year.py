@@ -17,14 +17,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import median_filter
 
-from forecastd.models.history import History
+from forecastd.models.history import LEAST_CYCLES, History
 
 AROUND = 9  # steps whose median is the level of the one in the middle
 EDGE = AROUND // 2  # steps at both ends of a history, whose level is not known well
 LEAST_PAIRS = 8  # weeks that have come round
 PROOF = 2.0  # squared standard errors by which what came back is drawn towards nothing
 MOST_SERIES = 2000  # more do not change what they have in common
-ENOUGH = 2  # years in a history, from which on models have a rhythm of their own
 
 
 def repeated(history: History, forecast: np.ndarray) -> np.ndarray:
@@ -37,7 +36,7 @@ def _factor(history: History) -> np.ndarray | None:
     """By how much all series stand higher at each step of the horizon, [H]; None where nothing is known."""
     year, length = history.frequency.seasonality, history.length
     pairs = length - year - 2 * EDGE
-    if history.frequency.unit != "W" or pairs < LEAST_PAIRS or length >= ENOUGH * year:
+    if history.frequency.unit != "W" or pairs < LEAST_PAIRS or length >= LEAST_CYCLES * year:
         return None
     common = _common(history)
     now, then = common[year + EDGE : length - EDGE], common[EDGE : length - year - EDGE]

@@ -39,8 +39,7 @@ class SeasonalTrend(Algorithm):
         for low in range(0, seen.size, SERIES_AT_A_TIME):
             part = slice(low, low + SERIES_AT_A_TIME)
             forecast[part] = _forecast(series[part], periods, seen.horizon)
-        plain = scale.backward(forecast.reshape(seen.size, -1)).reshape(-1, seen.horizon, len(GRID))
-        return repeated(seen, plain)
+        return repeated(seen, scale.backward(forecast))
 
 
 def _forecast(series: np.ndarray, periods: list[int], horizon: int) -> np.ndarray:

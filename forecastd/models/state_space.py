@@ -24,7 +24,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from forecastd.models.algorithm import Algorithm
-from forecastd.models.history import History
+from forecastd.models.history import LEAST_CYCLES, History
 from forecastd.models.last_year import repeated
 from forecastd.models.quantiles import GRID, normal
 from forecastd.models.transform import Log, Plain
@@ -34,7 +34,6 @@ UNKNOWN = 1e6  # variance of a state of which nothing is known, in units of the 
 TEMPER = 0.5  # power of the likelihood: no model is quite true, so none may rule alone
 WHOLE_SEASON = 13  # steps, up to which a season may have any shape
 WAVES = 4  # of a longer one
-LEAST_SEASONS = 2  # in a history, for a model with a season
 FINENESS = 20  # lengths of histories are told apart to one part in so many
 NUMBERS_AT_A_TIME = 3_000_000  # in a table of forecasts of all models; 12 MB
 EXACT = 1e-9  # variance of a series that a model forecasts without error, in units of its usual step
@@ -147,7 +146,7 @@ class _Filter:
 @lru_cache(maxsize=1)  # the same for all windows of a backtest with long histories
 def _filters(season: int, horizon: int, lengths: tuple[int, ...]) -> list[_Filter]:
     """The filters of all models, for histories of these lengths."""
-    usable = season if max(lengths) >= LEAST_SEASONS * season else 1
+    usable = season if max(lengths) >= LEAST_CYCLES * season else 1
     return [_filter(model, horizon, lengths) for model in _models(usable)]
 
 
@@ -205,14 +204,11 @@ class _Some:
         step = np.arange(int(lengths.max())) + (history.length - lengths)[:, None]
         inside, step = step < history.length, np.minimum(step, history.length - 1)
         known = np.isfinite(np.take_along_axis(history.values[part], step, axis=1))
-        has_season = lengths >= LEAST_SEASONS * history.frequency.seasonality
-        # The first errors tell what a state was, not how good a model is: as many as the largest model has
-        # states, for all models alike.
-        most = {
-            season: max(one.states for one in filters if season or not one.has_season)
-            for season in (False, True)
-        }
-        unsure = np.minimum(np.where(has_season, most[True], most[False]), lengths // 2)
+        has_season = lengths >= LEAST_CYCLES * history.frequency.seasonality
+        # The first errors tell what a state was, not how good a model is: as many as the largest model of a
+        # series has states, for all its models alike. Those without a season have the fewest.
+        states = [one.states for one in filters]
+        unsure = np.minimum(np.where(has_season, max(states), min(states)), lengths // 2)
         counts = inside & known & (np.arange(step.shape[1]) >= unsure[:, None])
         return cls(np.take_along_axis(history.filled[part], step, axis=1), lengths, counts, has_season)
 
@@ -276,9 +272,7 @@ class _Unit:
 
     def backward(self, forecast: np.ndarray) -> np.ndarray:
         """A model's quantiles [N, H, K] as values."""
-        size, *shape = forecast.shape
-        flat = forecast.reshape(size, -1) * self.step[:, None] + self.last[:, None]
-        return self.scale.backward(flat).reshape(size, *shape)
+        return self.scale.backward(forecast * self.step[:, None, None] + self.last[:, None, None])
 
     def log_density(self, filled: np.ndarray) -> np.ndarray:
         """Log of how much a model's unit is stretched at each value [N, T]: makes likelihoods comparable."""

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from forecastd.models import quantiles
-from forecastd.models.ensemble import Mixture, Sample, choose, independent, series_names
+from forecastd.models.ensemble import Mixture, Sample, choose, independent, series_names, side_by_side
 from forecastd.models.quantiles import GRID, MEDIAN
 
 SERIES, STEPS = 50, 20
@@ -53,18 +53,18 @@ def test_series_that_are_wrong_together_count_as_few() -> None:
     alone = [Sample(noise(seed), candidates) for seed in range(3)]
     weather = [Sample(np.repeat(one.actual[:1], SERIES, axis=0), candidates) for one in alone]
     both = [Sample(one.actual + same.actual, candidates) for one, same in zip(alone, weather, strict=True)]
-    assert independent(alone) > 0.6 * SERIES
-    assert independent(weather) < 1.1
-    assert independent(both) < 4
+    assert independent(side_by_side(alone)) > 0.6 * SERIES
+    assert independent(side_by_side(weather)) < 1.1
+    assert independent(side_by_side(both)) < 4
 
 
 def test_series_without_values_or_errors_do_not_count_against_others() -> None:
     centre = np.zeros((SERIES, STEPS))
-    exact = [Sample(centre, {"a": forecast(centre, 1.0)})]
+    exact = Sample(centre, {"a": forecast(centre, 1.0)})
     assert independent(exact) == SERIES
     actual = noise(0)
     actual[5:] = np.nan
-    assert 1 <= independent([Sample(actual, {"a": forecast(centre, 1.0)})]) <= SERIES
+    assert 1 <= independent(Sample(actual, {"a": forecast(centre, 1.0)})) <= SERIES
 
 
 def test_a_candidate_is_not_left_out_for_its_width_alone() -> None:
