@@ -257,7 +257,8 @@ def _promises(workload: Workload) -> None:
     if known.empty:
         st.info(NO_FORECAST)
         return
-    overall = known[known["type"] == "average"].rename(columns={"wql": "average wQL", "wape": "WAPE"})
+    headings = {"wql": "average wQL", "wape": "WAPE", "rmse": "RMSE", "mase": "MASE"}
+    overall = known[known["type"] == "average"].rename(columns=headings)
     shown = overall.drop(columns="type").dropna(axis=1, how="all")
     _numbers(shown, f"{workload.slug}-promises", is_open=True)
 

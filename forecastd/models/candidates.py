@@ -10,6 +10,7 @@ from forecastd.models.boosting import Boosting
 from forecastd.models.decomposition import Decomposition
 from forecastd.models.linear import Linear
 from forecastd.models.naive import SeasonalNaive
+from forecastd.models.nnar import Nnar
 from forecastd.models.npts import Npts
 from forecastd.models.per_series import PerSeries
 from forecastd.models.prophet import Prophet
@@ -39,6 +40,7 @@ def _cnnqr(chosen: Hyperparameters) -> Algorithm:
 _MAKERS: dict[str, Callable[[Hyperparameters], Algorithm]] = {
     "SeasonalNaive": lambda _: SeasonalNaive(),
     "Analogs": lambda _: Analogs(),
+    "NNAR": lambda _: Nnar(),
     "Linear": lambda _: Linear(),
     "NPTS": Npts,
     "Decomposition": lambda _: Decomposition(Plain),
@@ -72,6 +74,7 @@ AUTO_PREDICTOR_CANDIDATES = (
     "Regression",
     "RegressionLog",
     "Analogs",
+    "NNAR",
     "Linear",
     "Boosting",
     "Theta",
@@ -93,6 +96,7 @@ def for_auto_predictor(panel: Panel) -> tuple[str, ...]:
     few, unit = panel.size <= FEW_SERIES, panel.frequency.unit
     is_worth = {
         "Analogs": panel.frequency.is_within_day,
+        "NNAR": few and panel.frequency.is_within_day,
         "StateSpace": few if unit == "D" else not panel.frequency.is_within_day,
         "Theta": few and unit in ("D", "M", "Y"),
         "ETS": few and unit in ("D", "M", "Y"),
@@ -117,6 +121,7 @@ _COSTS = {
     "Regression": (0.1, 1.0),
     "RegressionLog": (0.1, 1.0),
     "Analogs": (0.05, 3.0),
+    "NNAR": (1.5, 3.0),
     "Linear": (0.3, 1.0),
     "Boosting": (3.0, 2.0),
     "Theta": (1.0, 60.0),

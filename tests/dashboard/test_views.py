@@ -120,6 +120,7 @@ def test_the_accuracy_of_a_run_is_what_arithmetic_says() -> None:
     assert list(worst["item_id"][:2]) == [ITEMS[0], ITEMS[0]], "the smallest item is off by the largest share"
     promised = page.dataframe[4].value
     assert promised.iloc[0][["run", "WAPE", "average wQL"]].to_list() == ["run_c", 0.07, 0.05]
+    assert {"RMSE", "MASE"} <= set(promised.columns)
 
 
 def test_runs_tell_how_they_ended_and_why() -> None:
