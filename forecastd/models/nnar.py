@@ -178,7 +178,8 @@ def _paths(
         [oldest] = np.moveaxis(_before(past, ahead, step, np.array([cycle])), -1, 0)
         total, squares = total + new - oldest, squares + new**2 - oldest**2
         ahead[..., step] = new
-    return ahead + mean[:, None]
+    varies = np.ptp(history.filled, axis=1) > 0
+    return ahead * varies[:, None, None] + mean[:, None]
 
 
 def _before(past: np.ndarray, ahead: np.ndarray, step: int, lags: np.ndarray) -> np.ndarray:
