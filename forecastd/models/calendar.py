@@ -20,6 +20,12 @@ def day_phase(times: pd.DatetimeIndex) -> np.ndarray:
     return np.asarray(times.hour * 4 + times.minute // 15, int)
 
 
+def waves(turn: np.ndarray, count: int) -> np.ndarray:
+    """The sine and the cosine of an angle [S], and of 2 to ``count`` times it, [S, 2 × count]."""
+    table = [wave(times * turn) for times in range(1, count + 1) for wave in (np.sin, np.cos)]
+    return np.stack(table, axis=1) if table else np.zeros((len(turn), 0))
+
+
 def week_of_year(times: pd.DatetimeIndex) -> np.ndarray:
     """The running week of the year, 0 to 52, that always starts on January 1."""
     return np.asarray((times.dayofyear - 1) // 7, int)

@@ -12,9 +12,10 @@ from those that the networks made, as large as they are where the networks did n
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from forecastd.models.algorithm import Algorithm, State
-from forecastd.models.calendar import MOST_STEPS_IN_A_DAY, day_phase
+from forecastd.models.calendar import MOST_STEPS_IN_A_DAY, day_phase, waves
 from forecastd.models.feed_forward import NETWORKS, FeedForward
 from forecastd.models.history import History
 from forecastd.models.quantiles import GRID
@@ -105,49 +106,43 @@ def _rows(history: History, reach: int, random: np.random.Generator) -> np.ndarr
     return np.stack(np.divmod(rows, history.length), axis=1)
 
 
-def _calendar(history: History) -> np.ndarray:
-    """Time of day in waves, and the day of the week, float32 [T + H, C]."""
-    angle = 2 * np.pi * day_phase(history.times) / MOST_STEPS_IN_A_DAY
-    waves = [wave(times * angle) for times in range(1, WAVES + 1) for wave in (np.sin, np.cos)]
-    weekday = np.asarray(history.times.dayofweek)[:, None] == np.arange(7)
-    return np.column_stack([*waves, weekday]).astype(np.float32)
+def _calendar(times: pd.DatetimeIndex) -> np.ndarray:
+    """Time of day in waves, and the day of the week, float32 [len(times), C]."""
+    day = waves(2 * np.pi * day_phase(times) / MOST_STEPS_IN_A_DAY, WAVES)
+    weekday = np.asarray(times.dayofweek)[:, None] == np.arange(7)
+    return np.concatenate([day, weekday], axis=1, dtype=np.float32)
 
 
-def _own_spread(history: History) -> np.ndarray:
-    """Of each series [N, 1], never 0."""
-    spread = history.filled.std(axis=1, keepdims=True)
-    return np.where(spread > 0, spread, 1.0)
+def _unit(history: History) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The mean and the spread of each series, both [N, 1], and its values [N, T] told in them."""
+    mean, spread = (of(history.filled, axis=1, keepdims=True) for of in (np.mean, np.std))
+    return mean, spread, (history.filled - mean) / np.where(spread > 0, spread, 1.0)
 
 
-def _level_and_spread(
-    total: np.ndarray, squares: np.ndarray, cycle: int, own: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of a cycle of which both sums are known, the values being told from the series' mean."""
+def _level_and_spread(total: np.ndarray, squares: np.ndarray, cycle: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of a cycle of which both sums are known."""
     level = total / cycle
     spread = np.sqrt(np.maximum(squares / cycle - level**2, 0))
-    return level, np.maximum(spread, LEAST_SPREAD * own)
+    return level, np.maximum(spread, LEAST_SPREAD)
 
 
 def _examples(
     history: History, rows: np.ndarray, lags: np.ndarray, cycle: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """What the networks see [R, D] and what they should say [R], in spreads from the level."""
-    own = _own_spread(history)
-    values = history.filled - history.filled.mean(axis=1, keepdims=True)
+    _, _, values = _unit(history)
     sums = [np.cumsum(np.pad(v, ((0, 0), (1, 0))), axis=1) for v in (values, values**2)]
     series, step = rows.T
     total, squares = (one[series, step] - one[series, step - cycle] for one in sums)
-    level, spread = _level_and_spread(total, squares, cycle, own[series, 0])
+    level, spread = _level_and_spread(total, squares, cycle)
     past = values[series[:, None], step[:, None] - lags]
-    inputs = _seen(past, level, spread, own[series, 0], _calendar(history)[step])
+    inputs = _seen(past, level, spread, _calendar(history.times)[step])
     return inputs, _scaled(values[series, step], level, spread).astype(np.float32)
 
 
-def _seen(
-    past: np.ndarray, level: np.ndarray, spread: np.ndarray, own: np.ndarray, calendar: np.ndarray
-) -> np.ndarray:
+def _seen(past: np.ndarray, level: np.ndarray, spread: np.ndarray, calendar: np.ndarray) -> np.ndarray:
     """The inputs [..., D] of steps whose lagged values [..., lags] are given."""
-    where = np.stack([np.tanh(level / own / 2), np.log(spread / own)], axis=-1)
+    where = np.stack([np.tanh(level / 2), np.log(spread)], axis=-1)
     lagged = _scaled(past, level[..., None], spread[..., None])
     return np.concatenate([lagged, where, calendar], axis=-1, dtype=np.float32)
 
@@ -162,24 +157,22 @@ def _paths(
     """What may come, as drawn step by step, [M, N, P, H]."""
     count = int(np.clip(PATHS_OF_ALL // max(history.size, 1), *PATHS))
     shape = (NETWORKS, history.size, count)
-    mean, own = history.filled.mean(axis=1, keepdims=True), _own_spread(history)
-    past = history.filled - mean
+    mean, own, past = _unit(history)
     ahead = np.zeros((*shape, history.horizon))
-    calendar = _calendar(history)[history.length :]
+    calendar = _calendar(history.times[history.length :])
     newest = past[:, -cycle:]
     total, squares = (np.broadcast_to(one.sum(axis=1)[:, None], shape) for one in (newest, newest**2))
     for step in range(history.horizon):
-        level, spread = _level_and_spread(total, squares, cycle, own)
+        level, spread = _level_and_spread(total, squares, cycle)
         known = np.broadcast_to(calendar[step], (*shape, calendar.shape[1]))
-        inputs = _seen(_before(past, ahead, step, lags), level, spread, own, known)
+        inputs = _seen(_before(past, ahead, step, lags), level, spread, known)
         chances = random.random((NETWORKS, history.size * count))
         draws = networks.draws(inputs.reshape(*chances.shape, -1), chances)
         new = level + spread * np.clip(draws, -FARTHEST, FARTHEST).reshape(shape)
-        [oldest] = np.moveaxis(_before(past, ahead, step, np.array([cycle])), -1, 0)
+        oldest = _before(past, ahead, step, np.array([cycle]))[..., 0]
         total, squares = total + new - oldest, squares + new**2 - oldest**2
         ahead[..., step] = new
-    varies = np.ptp(history.filled, axis=1) > 0
-    return ahead * varies[:, None, None] + mean[:, None]
+    return mean[:, None] + own[:, None] * ahead
 
 
 def _before(past: np.ndarray, ahead: np.ndarray, step: int, lags: np.ndarray) -> np.ndarray:

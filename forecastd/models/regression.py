@@ -91,8 +91,7 @@ def _year(times: pd.DatetimeIndex, unit: str) -> np.ndarray:
     if unit == "M":
         return _dummies(np.asarray(times.month, int))
     turn = 2 * np.pi * (times.dayofyear.to_numpy() - 1 + times.hour.to_numpy() / 24) / 365.25
-    waves = [f(k * turn) for k in range(1, 9 if unit != "Y" else 1) for f in (np.sin, np.cos)]
-    smooth = np.stack(waves, axis=1) if waves else np.zeros((len(times), 0))
+    smooth = calendar.waves(turn, 8 if unit != "Y" else 0)
     weeks = _dummies(calendar.week_of_year(times)) * 0.7 if unit in ("W", "D") else np.zeros((len(times), 0))
     return np.concatenate([smooth, weeks], axis=1)
 
