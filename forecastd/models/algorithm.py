@@ -12,6 +12,8 @@ import numpy as np
 
 from forecastd.models.history import History
 
+FEW_SERIES = 30  # so many or fewer are worth more time for each
+
 State = dict[str, Any]  # JSON values and numpy arrays, by name
 
 

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from forecastd.models import analogs, calendar
-from forecastd.models.algorithm import Algorithm, State
+from forecastd.models.algorithm import FEW_SERIES, Algorithm, State
+from forecastd.models.earlier_years import repeated, without
 from forecastd.models.history import History
 from forecastd.models.linear import Linear, level_and_spread
 from forecastd.models.quantiles import GRID, at
@@ -30,7 +31,6 @@ LEAST_ROWS = 200
 MOST_ORIGINS = 3000  # distinct ones, of few series
 LEAST_ORIGINS = 12  # of however many series
 LARGEST_ORIGIN_TABLE = 150_000  # series × origins, between the two
-FEW_SERIES = 30  # for which analogs are looked up
 MOST_DISTANCES = 30_000_000  # between stretches, for that
 LAGS = 3  # newest known cycles of each rhythm
 TREES = 120
@@ -71,7 +71,7 @@ class Boosting(Algorithm):
 
     def fit(self, history: History, seed: int, threads: int) -> None:
         """See ``Algorithm.fit``."""
-        seen = history.last_steps(LONGEST[history.frequency.unit])
+        seen = without(history.last_steps(LONGEST[history.frequency.unit]))
         self.linear.fit(seen, seed, threads)
         self.features = sorted(seen.features)
         self.static_columns = seen.static.shape[1]
@@ -94,7 +94,7 @@ class Boosting(Algorithm):
         shape = (history.size, history.horizon)
         if not self.models:
             return np.full((*shape, len(GRID)), np.nan)
-        rows = _Rows(history, self)
+        rows = _Rows(without(history), self)
         series, ahead = (index.ravel() for index in np.indices(shape))
         origins = np.full(len(series), history.length)
         scaled = np.empty((len(series), len(LEARNT)))
@@ -105,7 +105,8 @@ class Boosting(Algorithm):
                 scaled[part, column] = model.predict(inputs, num_threads=1)
         table = np.sort(scaled, axis=1).reshape(*shape, len(LEARNT))
         level, spread = rows.level_at(history.length)
-        return level[:, :, None] + spread[:, :, None] * at(table, list(GRID), LEARNT)
+        forecast = level[:, :, None] + spread[:, :, None] * at(table, list(GRID), LEARNT)
+        return repeated(history, forecast)
 
     def state(self) -> State:
         """See ``Algorithm.state``."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from forecastd.models.algorithm import Algorithm
+from forecastd.models.algorithm import FEW_SERIES, Algorithm
 from forecastd.models.analogs import Analogs
 from forecastd.models.boosting import Boosting
 from forecastd.models.decomposition import Decomposition
 from forecastd.models.linear import Linear
 from forecastd.models.naive import SeasonalNaive
 from forecastd.models.nnar import Nnar
-from forecastd.models.npts import Npts
+from forecastd.models.npts import Npts, NptsYears
 from forecastd.models.per_series import PerSeries
 from forecastd.models.prophet import Prophet
 from forecastd.models.regression import Regression
@@ -43,6 +43,7 @@ _MAKERS: dict[str, Callable[[Hyperparameters], Algorithm]] = {
     "NNAR": lambda _: Nnar(),
     "Linear": lambda _: Linear(),
     "NPTS": Npts,
+    "NPTSYears": lambda _: NptsYears(),
     "Decomposition": lambda _: Decomposition(Plain),
     "DecompositionLog": lambda _: Decomposition(Log),
     "SeasonalTrend": lambda _: SeasonalTrend(Plain),
@@ -66,6 +67,7 @@ _NEURAL_MAKERS: dict[str, Callable[[Hyperparameters], Algorithm]] = {
 AUTO_PREDICTOR_CANDIDATES = (
     "SeasonalNaive",
     "NPTS",
+    "NPTSYears",
     "Decomposition",
     "DecompositionLog",
     "SeasonalTrend",
@@ -81,8 +83,6 @@ AUTO_PREDICTOR_CANDIDATES = (
     "ETS",
 )
 
-FEW_SERIES = 30
-
 
 def make(name: str, chosen: Hyperparameters | None = None) -> Algorithm:
     """A new, unfitted algorithm."""
@@ -95,6 +95,8 @@ def for_auto_predictor(panel: Panel) -> tuple[str, ...]:
     """What AutoPredictor tries on a panel: everything, but not what gains nothing there for its time."""
     few, unit = panel.size <= FEW_SERIES, panel.frequency.unit
     is_worth = {
+        "NPTS": unit not in ("D", "W"),
+        "NPTSYears": unit in ("D", "W"),
         "Analogs": panel.frequency.is_within_day,
         "NNAR": few and panel.frequency.is_within_day,
         "StateSpace": few if unit == "D" else not panel.frequency.is_within_day,
@@ -113,6 +115,7 @@ def own_names(name: str) -> set[str]:
 _COSTS = {
     "SeasonalNaive": (0.01, 0.05),
     "NPTS": (0.05, 0.3),
+    "NPTSYears": (0.1, 0.5),
     "Decomposition": (0.1, 1.0),
     "DecompositionLog": (0.1, 1.0),
     "SeasonalTrend": (0.1, 2.0),

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from forecastd.models.algorithm import Algorithm
+from forecastd.models.earlier_years import repeated
 from forecastd.models.history import LEAST_CYCLES, History
-from forecastd.models.last_year import repeated
 from forecastd.models.residuals import error_quantiles
 from forecastd.models.smoothing import smooth
 from forecastd.models.transform import Plain

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from forecastd.models.algorithm import Algorithm, State
+from forecastd.models.earlier_years import repeated
 from forecastd.models.history import History
-from forecastd.models.last_year import repeated
 from forecastd.models.quantiles import MEDIAN
 from forecastd.models.residuals import pooled_quantiles
 

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from forecastd.models.algorithm import Algorithm
+from forecastd.models.earlier_years import repeated
 from forecastd.models.history import History
 from forecastd.models.quantiles import GRID, weighted_quantiles
 from forecastd.series.algorithms import effective_hyperparameters
@@ -48,6 +49,16 @@ class Npts(Algorithm):
         age = seen.length - np.arange(seen.length)
         weight = np.ones(seen.length) if self.uniform else np.exp(-self.decay * age)
         return by_phase(seen, phase, np.maximum(weight, 1e-12))
+
+
+class NptsYears(Npts):
+    """NPTS, and what comes back of earlier years on top of it: it may leave what was observed."""
+
+    name = "NPTSYears"
+
+    def forecast(self, history: History, threads: int) -> np.ndarray:
+        """See ``Algorithm.forecast``."""
+        return repeated(history, super().forecast(history, threads))
 
 
 def by_phase(history: History, phase: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -12,8 +12,8 @@ import numpy as np
 
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.decomposition import LONGEST, fitting_periods
+from forecastd.models.earlier_years import repeated
 from forecastd.models.history import History
-from forecastd.models.last_year import repeated
 from forecastd.models.loess import rhythms
 from forecastd.models.quantiles import GRID
 from forecastd.models.residuals import error_quantiles

@@ -24,8 +24,8 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from forecastd.models.algorithm import Algorithm
+from forecastd.models.earlier_years import repeated
 from forecastd.models.history import LEAST_CYCLES, History
-from forecastd.models.last_year import repeated
 from forecastd.models.quantiles import GRID, normal
 from forecastd.models.transform import Log, Plain
 

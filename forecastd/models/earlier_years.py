@@ -1,0 +1,185 @@
+"""Earlier years: what all series did on the same days and weeks of them, and how much of that comes back.
+
+A few years are too little to tell the holidays of a single series from chance, and models of level and rhythm
+leave them alone. But many series show what a day was like for all of them, and the days that have come round
+again show how much of that comes back:
+
+    common[t]   how far the series stood off their own levels at t: the median over all, as a share
+    back        how much of common[t - year] came back in common[t], measured and drawn towards nothing
+    forecast of t × (1 + back × common[t - year])
+
+So Christmas is forecast from one Christmas where other holidays came back before, and nothing happens where
+the days of a year have nothing in common, as with the weather. What comes back is measured apart for
+
+    weeks   the week of a year ago, where the history holds the year once; who holds it twice knows rhythms
+    days    the week around the day, and the day itself: on the same date, and on the same weekday of a year
+            ago; the mean of all years that the history holds, as no rhythm of the year tells single days
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import median_filter, uniform_filter1d
+
+from forecastd.models.calendar import year_steps
+from forecastd.models.history import LEAST_CYCLES, History
+
+AROUND = {"W": 9, "D": 7}  # weeks whose median is the level of the one in the middle
+WEEK = {"W": 1, "D": 7}  # steps
+LEAST_PAIRS = {"W": 8, "D": 14}  # steps that have come round
+LEAST_LEVEL = 0.25  # of the usual size of a series, as what it is near zero tells little
+NOISE = 1.5  # times the median of what is common, which may as well be chance
+PROOF = 2.0  # squared standard errors by which what came back is drawn towards nothing
+WITHIN = 0.97  # of the level, that a forecast may be lowered
+MOST_SERIES = {"W": 2000, "D": 300}  # more do not change what they have in common
+
+
+def repeated(history: History, forecast: np.ndarray) -> np.ndarray:
+    """A forecast [N, H, K] that knows no days of earlier years, with what comes back of them."""
+    share = _share(history)
+    if share is None:
+        return forecast
+    ahead = share[history.length :][None, :, None]
+    usual, lowest = _usual(history)[..., None], history.filled.min(axis=1)[:, None, None]
+    return np.where(lowest < 0, forecast + usual * ahead, forecast * (1 + ahead))
+
+
+def without(history: History) -> History:
+    """The history without what comes back of earlier years; the first one without as much of its own."""
+    share = _share(history)
+    if share is None:
+        return history
+    cleaned = history.values - _usual(history) * share[: history.length]
+    return replace(history, values=np.where(history.values >= 0, np.maximum(cleaned, 0), cleaned))
+
+
+def _usual(history: History) -> np.ndarray:
+    """The usual size of each series, [N, 1]."""
+    return np.abs(history.filled).mean(axis=1, keepdims=True)
+
+
+def _share(history: History) -> np.ndarray | None:
+    """By how much all series stand higher at each step as a share, [T + H]; None where nothing is known."""
+    unit, length, year = history.frequency.unit, history.length, year_steps(history.frequency)
+    if unit not in WEEK or (unit == "D" and history.frequency.count > 1):
+        return None
+    if unit == "W" and length >= LEAST_CYCLES * year:
+        return None
+    edge = AROUND[unit] // 2 * WEEK[unit]  # at both ends of a history, where levels are not known well
+    come_round = np.arange(year + edge, length - edge)
+    if len(come_round) < LEAST_PAIRS[unit]:
+        return None
+    share = np.zeros(length + history.horizon)
+    for part in _parts(history):
+        share += part.expected(come_round)
+    return np.maximum(share, -WITHIN)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of what series have in common, and where it stood in the years before."""
+
+    common: np.ndarray  # [T]
+    before: Sequence[np.ndarray]  # each [years, T + H]: the steps it may come from; outside the history: none
+    lasting: int  # steps that it usually lasts; so many tell as much as one
+
+    def expected(self, come_round: np.ndarray) -> np.ndarray:
+        """What comes back at each step [T + H], as measured at some; where no year is before it, as much of
+        its own.
+        """
+        seen = np.stack([self._mean(steps) for steps in self.before], axis=1)
+        known = seen[come_round]
+        back = _back(self.common[come_round], np.nan_to_num(known), len(come_round) / self.lasting)
+        own = np.pad(self.striking, (0, len(seen) - len(self.striking)))[:, None]
+        return np.where(np.isnan(seen), own, seen) @ back
+
+    @cached_property
+    def striking(self) -> np.ndarray:
+        """What stands out, with what may as well be noise drawn towards nothing, [T]."""
+        noise = NOISE * float(np.median(np.abs(self.common)))
+        size = self.common**2
+        return self.common * size / np.maximum(size + noise**2, 1e-12)
+
+    def _mean(self, steps: np.ndarray) -> np.ndarray:
+        """The mean over the years that the history holds, NaN where it holds none, [T + H]."""
+        inside = (steps >= 0) & (steps < len(self.common))
+        total = np.where(inside, self.striking[np.clip(steps, 0, len(self.common) - 1)], 0.0).sum(axis=0)
+        return np.where(inside.any(axis=0), total / np.maximum(inside.sum(axis=0), 1), np.nan)
+
+
+def _parts(history: History) -> list[_Part]:
+    common = _common(history)
+    weeks = _weeks_before(history)
+    if history.frequency.unit == "W":
+        return [_Part(common, [weeks], 1)]
+    around = uniform_filter1d(common, WEEK["D"], mode="nearest")
+    day = _Part(common - around, [_dates_before(history), weeks], 2)
+    return [_Part(around, [weeks], WEEK["D"]), day]
+
+
+def _years(history: History) -> range:
+    return range(1, len(history.times) // year_steps(history.frequency) + 2)
+
+
+def _weeks_before(history: History) -> np.ndarray:
+    """The step whole weeks, about a year, before each one, and two years before and so on."""
+    year, steps = year_steps(history.frequency), np.arange(len(history.times))
+    return np.stack([steps - number * year for number in _years(history)])
+
+
+def _dates_before(history: History) -> np.ndarray:
+    """The step of the same date of the year before each one, and of two years before and so on."""
+    days = history.times.normalize()
+    dates = [days - pd.DateOffset(years=number) for number in _years(history)]
+    return np.stack([np.asarray((date - days[0]).days, int) for date in dates])
+
+
+def _common(history: History) -> np.ndarray:
+    """How far the series stand off their own levels at each step, as a share: the median over all, [T]."""
+    unit, length = history.frequency.unit, history.length
+    some = np.linspace(0, history.size - 1, min(history.size, MOST_SERIES[unit])).astype(int)
+    values = history.filled[some]
+    levels = _levels(values, WEEK[unit], AROUND[unit])
+    size = np.maximum(np.abs(levels), LEAST_LEVEL * _usual(history)[some])
+    off = (values - levels) / np.where(size > 0, size, 1.0)
+    begun = np.arange(length) >= history.first[some, None]
+    counts = begun.any(axis=0)
+    common = np.zeros(length)
+    common[counts] = np.nanmedian(np.where(begun, off, np.nan)[:, counts].clip(-1, 1), axis=0)
+    return common
+
+
+def _levels(values: np.ndarray, week: int, around: int) -> np.ndarray:
+    """The median of the same step of some weeks around each one, [N, T]."""
+    size, length = values.shape
+    table = np.pad(values, ((0, 0), (-length % week, 0)), mode="symmetric").reshape(size, -1, week)
+    return median_filter(table, size=(1, around, 1), mode="nearest").reshape(size, -1)[:, -length:]
+
+
+def _back(now: np.ndarray, then: np.ndarray, looks: float) -> np.ndarray:
+    """How much of each column of ``then`` [S, C] is in ``now`` [S], 0 to 1: by least squares, less by what
+    may be chance in so many looks.
+
+    Source: the positive part estimator of W. James and C. Stein (1961).
+    """
+    slopes = np.linalg.lstsq(then, now, rcond=None)[0]
+    if (slopes < 0).any():
+        slopes = _best_alone(now, then)
+    fitted = then @ slopes
+    size = float(fitted @ fitted)
+    if size <= 0:
+        return np.zeros(len(slopes))
+    chance = float(np.sum((now - fitted) ** 2)) / (len(now) - 1) * len(now) / looks / size
+    return np.minimum(slopes * max(0.0, 1 - PROOF * chance), 1.0)
+
+
+def _best_alone(now: np.ndarray, then: np.ndarray) -> np.ndarray:
+    """The slope of the column that explains most by itself, and none of the others."""
+    sizes = np.maximum((then**2).sum(axis=0), 1e-12)
+    slopes = np.maximum(now @ then / sizes, 0.0)
+    return np.where(np.arange(len(slopes)) == np.argmax(slopes**2 * sizes), slopes, 0.0)
