@@ -8,6 +8,9 @@ row knows:
     recent levels, slope and spread                                related features of the step
     the linear model's forecast of the step                        metadata codes
     of few series, within the day: what followed similar stretches of the past
+
+What comes back of earlier years' days and weeks is taken out of the past and put on top of the forecast, as
+trees can't tell it from a single year.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ A few years are too little to tell the holidays of a single series from chance, 
 leave them alone. But many series show what a day was like for all of them, and the days that have come round
 again show how much of that comes back:
 
-    common[t]   how far the series stood off their own levels at t: the median over all, as a share
+    common[t]   how far the series stood off their own levels at t: the median over all, as a share; what may
+                as well be noise is drawn towards nothing
     back        how much of common[t - year] came back in common[t], measured and drawn towards nothing
     forecast of t × (1 + back × common[t - year])
 
