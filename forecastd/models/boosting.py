@@ -9,8 +9,8 @@ row knows:
     the linear model's forecast of the step                        metadata codes
     of few series, within the day: what followed similar stretches of the past
 
-What comes back of earlier years' days and weeks is taken out of the past and put on top of the forecast, as
-trees can't tell it from a single year.
+Where the history holds the year only once, too little for trees, what comes back of its days and weeks is
+taken out of the past and put on top of the forecast.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 
 from forecastd.models import analogs, calendar
 from forecastd.models.algorithm import FEW_SERIES, Algorithm, State
-from forecastd.models.earlier_years import repeated, without
+from forecastd.models.earlier_years import held_once, repeated, without
 from forecastd.models.history import History
 from forecastd.models.linear import Linear, level_and_spread
 from forecastd.models.quantiles import GRID, at
@@ -68,13 +68,16 @@ class Boosting(Algorithm):
         self.models: list[Any] = []
         self.features: list[str] = []
         self.yearly = False
+        self.year_once = False
         self.static_columns = 0
         self.holidays = False
         self.stride = 0  # of the stretches among which analogs are looked up; none if 0
 
     def fit(self, history: History, seed: int, threads: int) -> None:
         """See ``Algorithm.fit``."""
-        seen = without(history.last_steps(LONGEST[history.frequency.unit]))
+        seen = history.last_steps(LONGEST[history.frequency.unit])
+        self.year_once = held_once(seen)
+        seen = without(seen) if self.year_once else seen
         self.linear.fit(seen, seed, threads)
         self.features = sorted(seen.features)
         self.static_columns = seen.static.shape[1]
@@ -97,7 +100,7 @@ class Boosting(Algorithm):
         shape = (history.size, history.horizon)
         if not self.models:
             return np.full((*shape, len(GRID)), np.nan)
-        rows = _Rows(without(history), self)
+        rows = _Rows(without(history) if self.year_once else history, self)
         series, ahead = (index.ravel() for index in np.indices(shape))
         origins = np.full(len(series), history.length)
         scaled = np.empty((len(series), len(LEARNT)))
@@ -109,7 +112,7 @@ class Boosting(Algorithm):
         table = np.sort(scaled, axis=1).reshape(*shape, len(LEARNT))
         level, spread = rows.level_at(history.length)
         forecast = level[:, :, None] + spread[:, :, None] * at(table, list(GRID), LEARNT)
-        return repeated(history, forecast)
+        return repeated(history, forecast) if self.year_once else forecast
 
     def state(self) -> State:
         """See ``Algorithm.state``."""
@@ -118,6 +121,7 @@ class Boosting(Algorithm):
             "models": [model.model_to_string() for model in self.models],
             "features": self.features,
             "yearly": self.yearly,
+            "year_once": self.year_once,
             "static_columns": self.static_columns,
             "holidays": self.holidays,
             "stride": self.stride,
@@ -130,6 +134,7 @@ class Boosting(Algorithm):
         self.linear.restore(state["linear"])
         self.models = [lightgbm.Booster(model_str=text) for text in state["models"]]
         self.features, self.yearly = list(state["features"]), bool(state["yearly"])
+        self.year_once = bool(state["year_once"])
         self.static_columns, self.holidays = int(state["static_columns"]), bool(state["holidays"])
         self.stride = int(state.get("stride", 0))  # predictors of before there were analogs have none
 

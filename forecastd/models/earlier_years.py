@@ -15,6 +15,8 @@ the days of a year have nothing in common, as with the weather. What comes back 
     weeks   the week of a year ago, where the history holds the year once; who holds it twice knows rhythms
     days    the week around the day, and the day itself: on the same date, and on the same weekday of a year
             ago; the mean of all years that the history holds, as no rhythm of the year tells single days
+    closed  steps at which most series stood at nothing: only if such steps have come back before, as a shop
+            is closed again at Christmas, but what was lost once is not lost again
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ WEEK = {"W": 1, "D": 7}  # steps
 LEAST_PAIRS = {"W": 8, "D": 14}  # steps that have come round
 LEAST_LEVEL = 0.25  # of the usual size of a series, as what it is near zero tells little
 NOISE = 1.5  # times the median of what is common, which may as well be chance
+CLOSED = -0.999  # of the level: most series stood at nothing, or nothing was recorded and a gap was filled
 PROOF = 2.0  # squared standard errors by which what came back is drawn towards nothing
 WITHIN = 0.97  # of the level, that a forecast may be lowered
 MOST_SERIES = {"W": 2000, "D": 300}  # more do not change what they have in common
@@ -59,6 +62,11 @@ def without(history: History) -> History:
     return replace(history, values=np.where(history.values >= 0, np.maximum(cleaned, 0), cleaned))
 
 
+def held_once(history: History) -> bool:
+    """Whether the history is too short to hold the year twice, from which on models learn it themselves."""
+    return history.length < LEAST_CYCLES * year_steps(history.frequency)
+
+
 def _usual(history: History) -> np.ndarray:
     """The usual size of each series, [N, 1]."""
     return np.abs(history.filled).mean(axis=1, keepdims=True)
@@ -69,7 +77,7 @@ def _share(history: History) -> np.ndarray | None:
     unit, length, year = history.frequency.unit, history.length, year_steps(history.frequency)
     if unit not in WEEK or (unit == "D" and history.frequency.count > 1):
         return None
-    if unit == "W" and length >= LEAST_CYCLES * year:
+    if unit == "W" and not held_once(history):
         return None
     edge = AROUND[unit] // 2 * WEEK[unit]  # at both ends of a history, where levels are not known well
     come_round = np.arange(year + edge, length - edge)
@@ -116,11 +124,13 @@ class _Part:
 def _parts(history: History) -> list[_Part]:
     common = _common(history)
     weeks = _weeks_before(history)
+    closed = np.where(common <= CLOSED, common, 0.0)
+    open_ = common - closed
     if history.frequency.unit == "W":
-        return [_Part(common, [weeks], 1)]
-    around = uniform_filter1d(common, WEEK["D"], mode="nearest")
-    day = _Part(common - around, [_dates_before(history), weeks], 2)
-    return [_Part(around, [weeks], WEEK["D"]), day]
+        return [_Part(closed, [weeks], 1), _Part(open_, [weeks], 1)]
+    around = uniform_filter1d(open_, WEEK["D"], mode="nearest")
+    day = _Part(open_ - around, [_dates_before(history), weeks], 2)
+    return [_Part(closed, [_dates_before(history), weeks], 1), _Part(around, [weeks], WEEK["D"]), day]
 
 
 def _years(history: History) -> range:

@@ -128,6 +128,16 @@ def test_days_come_back_on_their_date(length: int) -> None:
     np.testing.assert_allclose(found.drop(["12-24", "12-25"]), 1.0, atol=0.15)  # the week has its mean
 
 
+def test_a_day_on_which_nothing_was_recorded_does_not_come_back_and_a_closed_one_does() -> None:
+    values, times = days(40), dates()
+    lost = times == "2022-12-12"
+    once = daily(np.where(lost, 0.0, values)[:, :DAYS])
+    np.testing.assert_allclose(once, daily(values[:, :DAYS]), atol=0.05)
+    always = days(40, 1200) * ~dates(1200).strftime("%m-%d").isin(["12-25", "12-26"])
+    found = pd.Series(daily(always[:, :1200]), dates(1200)[1200:].strftime("%m-%d"))
+    assert (found[["12-25", "12-26"]] < 0.2).all()
+
+
 def test_days_come_back_on_their_weekday() -> None:
     times = dates()
     fourth_friday = (times.dayofweek == 4) & (times.day > 21) & (times.day < 29)
