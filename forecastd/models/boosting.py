@@ -134,7 +134,7 @@ class Boosting(Algorithm):
         self.linear.restore(state["linear"])
         self.models = [lightgbm.Booster(model_str=text) for text in state["models"]]
         self.features, self.yearly = list(state["features"]), bool(state["yearly"])
-        self.year_once = bool(state["year_once"])
+        self.year_once = bool(state.get("year_once"))  # older predictors learnt from the past as it was
         self.static_columns, self.holidays = int(state["static_columns"]), bool(state["holidays"])
         self.stride = int(state.get("stride", 0))  # predictors of before there were analogs have none
 

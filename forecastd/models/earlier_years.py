@@ -102,8 +102,7 @@ class _Part:
         its own.
         """
         seen = np.stack([self._mean(steps) for steps in self.before], axis=1)
-        known = seen[come_round]
-        back = _back(self.common[come_round], np.nan_to_num(known), len(come_round) / self.lasting)
+        back = _back(self.common[come_round], seen[come_round], len(come_round) / self.lasting)
         own = np.pad(self.striking, (0, len(seen) - len(self.striking)))[:, None]
         return np.where(np.isnan(seen), own, seen) @ back
 
@@ -129,8 +128,8 @@ def _parts(history: History) -> list[_Part]:
     if history.frequency.unit == "W":
         return [_Part(closed, [weeks], 1), _Part(open_, [weeks], 1)]
     around = uniform_filter1d(open_, WEEK["D"], mode="nearest")
-    day = _Part(open_ - around, [_dates_before(history), weeks], 2)
-    return [_Part(closed, [_dates_before(history), weeks], 1), _Part(around, [weeks], WEEK["D"]), day]
+    both = [_dates_before(history), weeks]
+    return [_Part(closed, both, 1), _Part(around, [weeks], WEEK["D"]), _Part(open_ - around, both, 2)]
 
 
 def _years(history: History) -> range:
