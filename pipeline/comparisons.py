@@ -18,6 +18,7 @@ from pipeline.inspection import Inspection
 from pipeline.params import Params
 from pipeline.quality import CHANGED, ERROR, EXAMPLES, WARNING, Example, Finding, printable
 from pipeline.rowlog import Part, hashes
+from pipeline.rules.draft import Draft, fillings
 
 FINER, COARSER = 0.75, 1.5  # of a step: a typical distance of rows below or above is another rhythm
 FEWEST_FOR_OUTLIERS = 8  # values; fewer say nothing of what is typical
@@ -216,8 +217,6 @@ class Comparison:
             self._note(part.rows[widest + 1], rule, remedy, WARNING, "timestamp", lengths, count=missing)
 
     def _filling(self) -> str:
-        from pipeline.rules import Draft, fillings
-
         given: dict[str, Mapping[str, Any]] = {
             name: how for _, name, how in fillings(Draft(self._params.document))
         }

@@ -37,7 +37,7 @@ from pipeline.inputs import (
 from pipeline.inspection import Inspection
 from pipeline.params import DatasetSpec, Params
 from pipeline.quality import BAD_ROW, CHANGED, ERROR, EXAMPLES, SET_ASIDE, WARNING, Example, Finding, Report
-from pipeline.rules import Draft, fillings
+from pipeline.rules.draft import Draft, fillings
 from pipeline.workload import Workload
 
 FEWEST_OBSERVATIONS = 5  # the service leaves out series with fewer

@@ -31,7 +31,7 @@ from pipeline.policy.retention import Retention
 from pipeline.policy.retraining import Retraining
 from pipeline.quality import printable
 from pipeline.quantiles import DEFAULT_TYPES, type_label, type_order
-from pipeline.rules import is_auto
+from pipeline.rules.draft import is_auto
 from pipeline.timestamps import DEFAULT as DEFAULT_TIMESTAMP_FORMAT
 from pipeline.workload import PARAMS, Workload
 

@@ -23,7 +23,7 @@ from pipeline.domains import DOMAINS
 from pipeline.errors import BadInput
 from pipeline.frequency import Frequency, Grid
 from pipeline.params import load
-from pipeline.rules import is_free
+from pipeline.rules.datasets import is_free
 from pipeline.sample import MOST, OTHER_TIMES, WIDE, Sample, is_number_or_empty, plain, unusable
 from pipeline.timestamps import DAY, SECOND, directive
 

@@ -21,6 +21,12 @@ def quantile(label: str) -> float | None:
     return None if label == MEAN else int(label[1:]) / 100
 
 
+def has_interval(labels: Sequence[str]) -> bool:
+    """Whether forecasts of these types have a median and a quantile on either side of it."""
+    shares = [share for label in labels if (share := quantile(label)) is not None]
+    return 0.5 in shares and min(shares) < 0.5 < max(shares)
+
+
 def middle(labels: Sequence[str]) -> str:
     """The type that stands for a forecast in one number: the median, the mean, or the nearest quantile."""
     usual = [label for label in (MEDIAN, MEAN) if label in labels]

@@ -28,7 +28,7 @@ from pipeline import drift, ledger, record
 from pipeline.errors import Missing
 from pipeline.params import Params
 from pipeline.policy.recalibration import Recalibration
-from pipeline.quantiles import MEAN, MEDIAN, quantile
+from pipeline.quantiles import MEAN, MEDIAN, has_interval, quantile
 from pipeline.workload import Workload
 
 # Factors that are told apart, a hundredth from one to the next; 1 is in their middle.
@@ -87,12 +87,6 @@ class Adjustment:
     def _moved(self, values: np.ndarray, centre: np.ndarray) -> np.ndarray:
         moved = centre + self.factor * (values - centre)
         return np.maximum(moved, np.minimum(values, 0.0)) if self.is_floored else moved
-
-
-def has_interval(labels: Sequence[str]) -> bool:
-    """Whether forecasts of these types have a median and a quantile on either side of it."""
-    shares = [share for label in labels if (share := quantile(label)) is not None]
-    return 0.5 in shares and min(shares) < 0.5 < max(shares)
 
 
 def decide(s3: Any, workload: Workload, params: Params) -> Adjustment:

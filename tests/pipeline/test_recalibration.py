@@ -10,7 +10,8 @@ import pytest
 
 from pipeline import ledger, publish, recalibration, record, storage
 from pipeline.policy.recalibration import Recalibration
-from pipeline.recalibration import EDGES, OWN, Adjustment, has_interval, judge, measured
+from pipeline.quantiles import has_interval
+from pipeline.recalibration import EDGES, OWN, Adjustment, judge, measured
 from pipeline.record import Record
 from pipeline.reformat import Reformatted
 
