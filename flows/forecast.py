@@ -27,6 +27,7 @@ from blocks.installation import Installation
 from flows.crashes import refuse_to_crash_for_ever
 from flows.notices import tell_of_end
 from flows.subject import name_of, workload_of
+from flows.tags import say_content
 from flows.turn import turn
 from pipeline.errors import InputChanged
 from pipeline.workload import Workload
@@ -48,6 +49,7 @@ from tasks.keep_ledger import keep_ledger
 from tasks.log import logger
 from tasks.measure_accuracy import measure_accuracy
 from tasks.notify import notify, notify_of_failure
+from tasks.roll_back import Wanted, notify_of_rollback, roll_back
 from tasks.step import StepFailed
 from tasks.strategy_choice import strategy_choice
 from tasks.take_stock import Stock, take_stock
@@ -106,6 +108,7 @@ def _work(place: Installation, workload: Workload) -> State[Any]:
         stock = take_stock(place, workload)
         if stock.is_empty:
             return Completed(message=f"Nothing to forecast yet: no data under {workload.uri('train/')}.")
+        say_content(stock.job.run)
         if stock.is_current:
             return _already_done(stock)
         if stock.is_held:
@@ -174,9 +177,14 @@ def _already_done(stock: Stock) -> State[Any]:
 
 
 def _put_aside(stock: Stock) -> State[Any]:
-    """A rollback holds until other content arrives; the same content again does not undo it."""
-    _clean_up(stock.job)
-    live = stock.published.run if stock.published else ""
+    """A rollback holds until other content arrives; the same content again does not undo it.
+
+    One that was killed before its table and its notice is finished.
+    """
+    job, live = stock.job, stock.published.run if stock.published else ""
+    if not stock.is_concluded:
+        notify_of_rollback(job.place, job.workload, roll_back(job.place, job.workload, Wanted(live, None)))
+    _clean_up(job)
     return Completed(
         message=f"Rolled back: run {live} stays published until other content is uploaded. "
         f"A rollback to run {stock.job.run} brings the forecast of this content back."

@@ -123,8 +123,12 @@ def _ended(client: SyncPrefectClient, found: Found) -> list[KnownRun]:
 
 
 def _with_last(facts: Facts, ended: list[KnownRun]) -> Facts:
-    """The facts with the end of the latest run that began after the last upload."""
-    seen = [run for run in ended if run.began is not None and run.began > facts.changed]
+    """The facts with the end of the latest run that began after the last upload, and saw this content.
+
+    Other content may have lain there then: a file that has been removed since.
+    """
+    since = [run for run in ended if run.began is not None and run.began > facts.changed]
+    seen = [run for run in since if run.content in (None, facts.run)]
     return replace(facts, last=seen[0].state, last_ended=seen[0].ended) if seen else facts
 
 

@@ -1,4 +1,6 @@
-"""Back to an earlier forecast: Roll-Back ─▶ Notify, one at a time with the other runs of the workload.
+"""Back to an earlier forecast: Choose-Forecast ─▶ Roll-Back ─▶ Notify.
+
+It takes turns with the other runs of the workload; should one of them publish meanwhile, nothing is changed.
 
 python -m flows.rollback --list              which forecasts there are
 python -m flows.rollback                     to the one before the current one
@@ -24,7 +26,7 @@ from pipeline.errors import PipelineError
 from pipeline.workload import Workload
 from tasks.log import logger
 from tasks.notify import notify_of_failure
-from tasks.roll_back import notify_of_rollback, roll_back
+from tasks.roll_back import choose_forecast, notify_of_rollback, roll_back
 from tasks.step import StepFailed
 
 
@@ -54,8 +56,9 @@ def roll_back_workload(
     workload = workload_of(bucket or place.bucket, folder=folder)
     try:
         refuse_to_crash_for_ever()
+        wanted = choose_forecast(place, workload, run)
         with turn(workload.label):
-            published = roll_back(place, workload, run)
+            published = roll_back(place, workload, wanted)
         notify_of_rollback(place, workload, published)
         return Completed(message=f"Rolled back to run {published.manifest.run}: {published.words()}.")
     except Exception as error:

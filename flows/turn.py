@@ -8,7 +8,6 @@ is taken; so a run that has waited in vain looks whether anybody is at work at a
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -16,8 +15,8 @@ from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalC
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
-from prefect.runtime import flow_run
 
+from flows.tags import retag
 from tasks.runs import turn_name
 
 # The shortest that a Prefect server grants. A lease is renewed after three quarters of it.
@@ -71,9 +70,7 @@ def _taken(held: ExitStack, name: str) -> bool:
 
 def _say_at_work(client: SyncPrefectClient, name: str, at_work: bool) -> None:
     """Set or take away the tag by which other runs see that this one holds the turn."""
-    mine = client.read_flow_run(UUID(flow_run.get_id()))
-    others = [tag for tag in mine.tags if tag != name]
-    client.update_flow_run(mine.id, tags=[*others, name] if at_work else others)
+    retag(client, name if at_work else None, lambda tag: tag == name)
 
 
 def _free_if_nobody_is_at_work(client: SyncPrefectClient, name: str) -> None:

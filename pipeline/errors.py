@@ -3,6 +3,7 @@
     PipelineError             what happened, and what to do about it
     ├── BadInput              the configuration or the data: all problems at once
     ├── InputChanged          an input was replaced while the run was using it
+    ├── Overtaken             what was to be replaced was replaced by somebody else
     ├── Missing               a bucket or an object that should be there is not
     ├── Denied                a permission is lacking
     ├── Rejected              a service refused a request as invalid
@@ -94,6 +95,10 @@ class BadInput(PipelineError):
 
 class InputChanged(PipelineError):
     """An input object was replaced or removed while the run was using it."""
+
+
+class Overtaken(PipelineError):
+    """The forecast that was to be replaced is no longer the current one."""
 
 
 class Missing(PipelineError):

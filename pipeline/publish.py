@@ -106,9 +106,6 @@ def archive(
     """
     for part in raw_parts:
         storage.copy(s3, workload, part.key, workload.key(f"history/raw/{run}/{part.key.rsplit('/', 1)[-1]}"))
-    key = workload.key(_clean(run))
-    with translated(f"writing {workload.uri(_clean(run))}"):
-        s3.upload_file(str(clean), workload.bucket, key, ExtraArgs={"ContentType": "text/csv"})
     described = Manifest(
         run=run,
         location=workload.uri(f"forecast/{run}/"),
@@ -118,6 +115,10 @@ def archive(
         **asdict(reformatted),
     )
     storage.write_json(s3, workload, _description(run), described.to_dict())
+    # Last: a run whose file lies in the archive counts as archived.
+    with translated(f"writing {workload.uri(_clean(run))}"):
+        key = workload.key(_clean(run))
+        s3.upload_file(str(clean), workload.bucket, key, ExtraArgs={"ContentType": "text/csv"})
     return described
 
 
@@ -143,6 +144,11 @@ def archived(s3: Any, workload: Workload) -> list[Archived]:
         if name == FILE
     ]
     return sorted(found, key=lambda one: (one.at, one.run), reverse=True)
+
+
+def is_archived(s3: Any, workload: Workload, run: str) -> bool:
+    """Whether the run's forecast and its description are in the archive, and not removed since."""
+    return all(storage.size(s3, workload, rel) is not None for rel in (_clean(run), _description(run)))
 
 
 def description(s3: Any, workload: Workload, run: str) -> Manifest:
@@ -190,7 +196,7 @@ def publish(
     else:
         if kind != "publish":
             _verify(s3, workload, described)
-        storage.copy(s3, workload, workload.key(_clean(run)), workload.key(f"forecast/{run}/{FILE}"))
+        _copy_for_readers(s3, workload, run)
         moment = now()
         manifest = replace(
             described,
@@ -205,6 +211,9 @@ def publish(
         if before is not None:
             publications.note(s3, workload, before)  # unless its run was killed, it is there
         _swap(s3, workload, manifest, etag)
+    sizes = {name: storage.size(s3, workload, f"forecast/{run}/{name}") for name in manifest.contents}
+    if any(sizes[name] != content["size"] for name, content in manifest.contents.items()):
+        _copy_for_readers(s3, workload, run)  # it was removed or damaged
     return manifest
 
 
@@ -217,8 +226,11 @@ def current(s3: Any, workload: Workload) -> Manifest | None:
 def tidy(s3: Any, workload: Workload, manifest: Manifest) -> None:
     """Removes the readers' copies of forecasts that were replaced long ago; the archive keeps them all.
 
-    To be called when the tables point to this manifest's forecast: until then they may point to any.
+    To be called when the tables point to this manifest's forecast: until then they may point to any. If it
+    has been replaced meanwhile, what is to be removed is the business of who did that.
     """
+    if current(s3, workload) != manifest:
+        return
     wanted = {manifest.run, manifest.previous, *manifest.kept}
     for run in storage.folders(s3, workload, "forecast/"):
         if run not in wanted:
@@ -242,6 +254,10 @@ def _kept(before: Manifest | None, run: str, moment: dt.datetime) -> dict[str, s
     replaced = {**before.kept, before.run: moment.strftime(MOMENT)}
     oldest = (moment - GRACE).strftime(MOMENT)
     return {other: at for other, at in replaced.items() if at > oldest and other != run}
+
+
+def _copy_for_readers(s3: Any, workload: Workload, run: str) -> None:
+    storage.copy(s3, workload, workload.key(_clean(run)), workload.key(f"forecast/{run}/{FILE}"))
 
 
 def _swap(s3: Any, workload: Workload, manifest: Manifest, etag: str | None) -> None:

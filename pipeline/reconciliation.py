@@ -20,7 +20,7 @@ class Facts:
     record: Record | None  # what runs of this very content have left
     published: Manifest | None  # what readers see
     is_coming: bool  # a run of the workload is under way, or about to be
-    last: str | None = None  # how the latest run that began after the change ended: COMPLETED, FAILED, …
+    last: str | None = None  # how the latest run ended that has seen this content: COMPLETED, FAILED, …
     last_ended: dt.datetime | None = None
 
 
@@ -55,22 +55,14 @@ def _settled(facts: Facts) -> Verdict | None:
         return Verdict("forecast", f"its forecast is published, or was put aside by a {live.kind}")
     if record is None:
         return None
-    if record.state in DONE and not _came_back(facts):
-        return Verdict("forecast", "it was forecast before, and the forecast was replaced on purpose")
     if record.state in ENDS and not _is_after(facts.changed, record.updated_at):
         return Verdict(record.state, record.cause or f"a run of it was {record.state}")
     return None
 
 
-def _came_back(facts: Facts) -> bool:
-    """Content that was written again after other content had taken its place."""
-    live = facts.published
-    return live is not None and live.kind != "rollback" and _is_after(facts.changed, live.published_at)
-
-
 def _ended(facts: Facts) -> Verdict | None:
     if facts.last == "FAILED":
-        return Verdict("failed", "a run that began after the last upload failed, and said why")
+        return Verdict("failed", "its last run failed, and said why")
     if facts.last == "CANCELLED":
         return Verdict("cancelled", "somebody cancelled its run; run it again to go on")
     return None
@@ -87,7 +79,9 @@ def _recent(facts: Facts, now: dt.datetime, patience: dt.timedelta) -> Verdict |
 def _forgotten(facts: Facts) -> Verdict:
     if facts.record is None:
         return Verdict("forgotten", "no run has seen it: its event was lost")
-    if facts.record.state in (*DONE, *ENDS):
+    if facts.record.state in DONE:
+        return Verdict("forgotten", "readers do not see its forecast, and nobody has put it aside")
+    if facts.record.state in ENDS:
         return Verdict("forgotten", "it was uploaded again, and no run has seen that: its event was lost")
     return Verdict("forgotten", "its run came to no end")
 

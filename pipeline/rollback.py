@@ -40,6 +40,7 @@ def choices(s3: Any, workload: Workload) -> list[Choice]:
             published=tuple(times.get(one.run, ())),
         )
         for one in publish.archived(s3, workload)
+        if publish.is_archived(s3, workload, one.run)
     ]
 
 
@@ -62,9 +63,10 @@ def target(s3: Any, workload: Workload, run: str | None, by: str | None) -> str:
     """The run to go back to.
 
     Args:
-        run: as somebody asked for it; None for the newest that is older than the current one and that no
-            rollback has put aside.
-        by: the page of the flow run that goes back; one that was interrupted goes on with its target.
+        run: as somebody asked for it; None for the one that the current one has replaced or, where a
+            rollback has put that aside, the newest that is older than the current one.
+        by: the page of the flow run that goes back; one that was interrupted goes on with its target, and
+            so does whoever asks again after an interruption.
 
     Raises:
         Missing: if there is nothing to go back to.
@@ -82,16 +84,20 @@ def target(s3: Any, workload: Workload, run: str | None, by: str | None) -> str:
                 "Choose a run that `--list` shows.",
             )
         return run
-    if live.kind == "rollback" and live.by is not None and live.by == by:
+    is_mine = live.by is not None and live.by == by
+    if live.kind == "rollback" and (is_mine or not publish.is_concluded(s3, workload, live)):
         return live.run
     since = next((one.at for one in known if one.run == live.run), dt.datetime.max.replace(tzinfo=dt.UTC))
-    older = [one.run for one in known if one.at <= since and one.run not in (live.run, *live.held)]
-    if not older:
+    older = [one.run for one in known if one.at <= since]
+    before = [live.previous] if live.previous in {one.run for one in known} else []
+    usable = [one for one in dict.fromkeys([*before, *older]) if one not in (live.run, *live.held)]
+    found = next((one for one in usable if publish.is_archived(s3, workload, one)), None)
+    if found is None:
         raise Missing(
             f"{workload.label} has no forecast older than the current one, run {live.run}.",
             "Choose any archived run by its name; `--list` shows them.",
         )
-    return older[0]
+    return found
 
 
 def put_aside(s3: Any, workload: Workload, run: str, content: str | None) -> tuple[str, ...]:

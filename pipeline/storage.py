@@ -85,6 +85,17 @@ def copy(s3: Any, workload: Workload, source: str, target: str) -> None:
         s3.copy({"Bucket": workload.bucket, "Key": source}, workload.bucket, target, Config=ONE_REQUEST)
 
 
+def size(s3: Any, workload: Workload, rel: str) -> int | None:
+    """The size of an object of the workload in bytes; None if there is none."""
+    with translated(f"reading {workload.uri(rel)}"):
+        try:
+            return int(s3.head_object(Bucket=workload.bucket, Key=workload.key(rel))["ContentLength"])
+        except ClientError as error:
+            if code_of(error) not in ("404", "NoSuchKey"):
+                raise
+            return None
+
+
 def digest(s3: Any, workload: Workload, rel: str) -> tuple[int, str]:
     """Size in bytes and SHA-256 of an object of the workload, read in a stream."""
     hashed, size = hashlib.sha256(), 0

@@ -1,10 +1,12 @@
 """Roll-Back: an earlier forecast of the archive becomes the current one again, byte by byte."""
 
+from dataclasses import dataclass
+
 from prefect.runtime import flow_run
 
 from blocks.installation import Installation
 from pipeline import inputs, messages, params, publish, record, rollback, tables
-from pipeline.errors import Missing, PipelineError
+from pipeline.errors import Missing, Overtaken, PipelineError
 from pipeline.fingerprint import fingerprint
 from pipeline.form import InputForm
 from pipeline.params import Params
@@ -16,11 +18,34 @@ from tasks.step import step
 from tasks.update_resources import Published
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Where somebody wanted to go back to, looking at what was published at that moment."""
+
+    run: str
+    instead_of: str | None  # the run whose forecast is to be replaced; None: whatever is published
+
+
+@step("Choose-Forecast")
+def choose_forecast(place: Installation, workload: Workload, run: str | None) -> Wanted:
+    """Which archived forecast is meant, before others of the workload get their turn."""
+    s3 = place.client("s3")
+    chosen = rollback.target(s3, workload, run, flow_run.get_flow_run_ui_url())
+    live = publish.current(s3, workload)
+    return Wanted(chosen, live.run if live and run is None else None)
+
+
 @step("Roll-Back")
-def roll_back(place: Installation, workload: Workload, run: str | None) -> Published:
+def roll_back(place: Installation, workload: Workload, wanted: Wanted) -> Published:
     """Publish an archived forecast, let the table point to it, and put aside what it replaces."""
-    s3, page = place.client("s3"), flow_run.get_flow_run_ui_url()
-    chosen = rollback.target(s3, workload, run, page)
+    s3, page, chosen = place.client("s3"), flow_run.get_flow_run_ui_url(), wanted.run
+    live = publish.current(s3, workload)
+    if live is not None and wanted.instead_of not in (None, live.run) and live.run != chosen:
+        raise Overtaken(
+            f"The forecast of run {wanted.instead_of} was to be replaced, but while this waited for its turn "
+            f"run {live.run} replaced it. Nothing was changed.",
+            "Look at the new forecast; to go back all the same, name a run that `--list` shows.",
+        )
     known = record.read(s3, workload, chosen)
     if known is None or known.form is None:
         raise Missing(f"Run {chosen} has no record in {workload.label}.", "Choose a run that `--list` shows.")

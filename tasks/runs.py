@@ -18,6 +18,9 @@ ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 PAGE = 200  # the server's limit for one answer
 
+# A tag that begins so names the content that a run has found, by its fingerprint.
+CONTENT = "content "
+
 # A run that is due later than this was put off by somebody; nothing should wait for it.
 SOON = dt.timedelta(minutes=1)
 
@@ -51,6 +54,11 @@ class KnownRun:
     def is_at_work(self) -> bool:
         """It holds its workload's turn, and has or may have looked into the bucket."""
         return self.workload is not None and turn_name(self.workload.label) in self.tags
+
+    @property
+    def content(self) -> str | None:
+        """The fingerprint of the content that it has found; None where it did not come so far."""
+        return next((tag[len(CONTENT) :] for tag in self.tags if tag.startswith(CONTENT)), None)
 
     def will_take_stock(self, now: dt.datetime) -> bool:
         """Whether it is yet to look into the bucket, so that what lies there now is its business, too.

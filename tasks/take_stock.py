@@ -22,6 +22,7 @@ class Stock:
     published: Manifest | None
     earlier: record.Record | None
     is_concluded: bool = True  # unless the run that published was killed before it had told of it
+    is_archived: bool = False  # the forecast that an earlier run of this content made is in the archive
 
     @property
     def is_empty(self) -> bool:
@@ -30,14 +31,18 @@ class Stock:
 
     @property
     def was_published(self) -> bool:
-        """A run of this very content went all the way."""
-        return self.earlier is not None and self.earlier.is_published
+        """A run of this very content went all the way, and its forecast can be published again."""
+        return self._went_all_the_way and self.is_archived
 
     @property
     def is_current(self) -> bool:
-        """… and its forecast is the one that readers see, with its tables and its notice."""
+        """A run of this content went all the way, and readers see its forecast, with tables and notice."""
         is_shown = self.published is not None and self.published.run == self.job.run
-        return self.was_published and is_shown and self.is_concluded
+        return self._went_all_the_way and is_shown and self.is_concluded
+
+    @property
+    def _went_all_the_way(self) -> bool:
+        return self.earlier is not None and self.earlier.is_published
 
     @property
     def is_held(self) -> bool:
@@ -80,4 +85,5 @@ def look(place: Installation, workload: Workload) -> Stock:
     job = Job(place, workload, settings, found, fingerprint(workload, settings, found))
     published, earlier = publish.current(s3, workload), record.read(s3, workload, job.run)
     concluded = published is None or publish.is_concluded(s3, workload, published)
-    return Stock(job, published, earlier, concluded)
+    archived = earlier is not None and earlier.is_published and publish.is_archived(s3, workload, job.run)
+    return Stock(job, published, earlier, concluded, archived)

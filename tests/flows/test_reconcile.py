@@ -102,6 +102,65 @@ def test_what_was_refused_is_left_alone(site: Site, client: SyncPrefectClient) -
     assert started(client, site) == []
 
 
+def deployed(client: SyncPrefectClient, site: Site, key: str = "train/demand.csv") -> State[Any]:
+    """A run of the deployment that a worker took up; its end."""
+    deployment = client.read_deployment_by_name("forecast/upload")
+    given = {"bucket": site.name, "key": key, "installation": site.name}
+    made = client.create_flow_run_from_deployment(deployment.id, parameters=given).id
+    client.set_flow_run_state(made, Running(), force=True)
+    state = site.run(key)
+    found = client.read_flow_run(state.state_details.flow_run_id).tags
+    client.update_flow_run(made, tags=found)  # the run of the worker and the one at hand are one
+    client.set_flow_run_state(made, state, force=True)
+    return state
+
+
+def test_what_is_left_when_a_bad_file_is_removed_gets_a_run(site: Site, client: SyncPrefectClient) -> None:
+    site.put("train/extra.csv", "timestamp,target_value,item_id\n2024-01-01 00:00:00,many,c\n")
+    assert deployed(client, site, "train/extra.csv").is_failed()
+    assert "1 refused" in reconciled(site)
+    site.s3.delete_object(Bucket=site.name, Key="train/extra.csv")  # no event tells of that
+    assert "no run has seen it" in reconciled(site)
+    assert len(started(client, site)) == 1
+
+
+def test_an_upload_that_is_taken_back_brings_the_forecast_before_it(
+    site: Site, client: SyncPrefectClient
+) -> None:
+    assert deployed(client, site).is_completed()
+    before = site.manifest()["run"]
+    site.upload("train/more.csv", items="c")
+    assert deployed(client, site, "train/more.csv").is_completed()
+    site.s3.delete_object(Bucket=site.name, Key="train/more.csv")
+    assert "readers do not see its forecast" in reconciled(site)
+    (run,) = started(client, site)
+    assert forecast_workload(
+        **client.read_flow_run(UUID(run.id)).parameters, return_state=True
+    ).is_completed()
+    assert site.manifest()["run"] == before
+
+
+def test_a_manifest_that_was_removed_comes_back(site: Site, client: SyncPrefectClient) -> None:
+    assert deployed(client, site).is_completed()
+    site.s3.delete_object(Bucket=site.name, Key="forecast/manifest.json")
+    assert "readers do not see its forecast" in reconciled(site)
+    assert len(started(client, site)) == 1
+
+
+def test_content_that_no_rollback_has_put_aside_is_published(site: Site, client: SyncPrefectClient) -> None:
+    texts, made = [], []
+    for days in (4, 5, 6):
+        site.upload(days=days)
+        texts.append(site.text("train/demand.csv"))
+        assert deployed(client, site).is_completed()
+        made.append(site.manifest()["run"])
+    assert roll_back_workload(site.name, None, made[0], site.name, return_state=True).is_completed()
+    assert "1 forecast" in reconciled(site), "the rollback holds"
+    site.put("train/demand.csv", texts[1])
+    assert "nobody has put it aside" in reconciled(site)
+    assert len(started(client, site)) == 1
+
+
 def test_a_configuration_that_cannot_be_read_is_told_once(site: Site, client: SyncPrefectClient) -> None:
     site.put("params.json", "{")
     assert "1 forgotten" in reconciled(site)

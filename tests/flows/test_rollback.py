@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import boto3
 import pytest
 from prefect.client.orchestration import get_client
 
 from flows import rollback
-from pipeline import publications
+from pipeline import publications, tables
 from pipeline.workload import Workload
 from tests.flows.conftest import Site
 
@@ -159,3 +161,76 @@ def test_what_cannot_be_rolled_back_to_is_said(site: Site, capsys: pytest.Captur
     assert live(site) == before
     assert rollback.main(["--installation", "nobody"]) == 1
     assert "no Installation block named 'nobody'" in capsys.readouterr().err
+
+
+def test_a_rollback_that_was_killed_before_its_table_is_finished(
+    two: tuple[Site, tuple[str, str, str], tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, first, second = two
+    with monkeypatch.context() as patched:
+        patched.setattr(tables, "point", _die)
+        with pytest.raises(KeyboardInterrupt):
+            back(site)
+    assert site.manifest()["run"] == first[0]
+    assert table_location(site) == second[2], "half done"
+    assert site.run().message.startswith("Rolled back")
+    assert live(site) == first
+    (mail,) = site.mail()
+    assert f"rolled back to run {first[0]}" in mail["Subject"]
+    assert site.run().message.startswith("Rolled back")
+    assert site.mail() == []
+
+
+def test_a_rollback_that_is_repeated_after_it_was_killed_goes_back_once(
+    two: tuple[Site, tuple[str, str, str], tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, _, second = two
+    site.upload(days=7)
+    assert site.run().is_completed()
+    with monkeypatch.context() as patched:
+        patched.setattr(tables, "point", _die)
+        with pytest.raises(KeyboardInterrupt):
+            back(site)
+    assert back(site) == 0
+    assert live(site) == second
+
+
+def test_a_rollback_does_not_replace_what_was_published_while_it_waited(
+    two: tuple[Site, tuple[str, str, str], tuple[str, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    site, first, _ = two
+    usual = rollback.turn
+
+    @contextmanager
+    def late(label: str) -> Iterator[None]:
+        site.upload(days=7)
+        assert site.run().is_completed()  # the corrected data were at work when somebody asked
+        with usual(label):
+            yield
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rollback, "turn", late)
+        assert back(site) == 1
+    corrected = site.manifest()["run"]
+    assert f"run {corrected} replaced it. Nothing was changed" in capsys.readouterr().err
+    assert back(site, "--run", first[0]) == 0, "whoever names a run means it"
+    assert live(site) == first
+
+
+def test_an_archive_that_was_emptied_is_made_anew_when_its_content_comes_back(
+    two: tuple[Site, tuple[str, str, str], tuple[str, str, str]],
+) -> None:
+    site, first, _ = two
+    for key in site.keys("history/clean/"):
+        site.s3.delete_object(Bucket=site.name, Key=key)  # a lifecycle rule of the bucket
+    site.upload()
+    site.forecast.value = 13.0
+    state = site.run()
+    assert state.message.startswith("Published"), state.message
+    assert site.manifest()["run"] == first[0]
+
+
+def _die(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -2,7 +2,7 @@ import datetime as dt
 
 import pytest
 
-from pipeline import publications, publish, rollback
+from pipeline import publications, publish, rollback, storage
 from pipeline.errors import Missing
 from pipeline.reformat import Reformatted
 
@@ -100,3 +100,24 @@ def test_the_choices_tell_what_is_current_and_what_was_put_aside(s3, workload, m
     assert "put aside 2024-01-03T02:00:00Z" in table[1]
     assert "2024-01-03 00:00" in table[2]
     assert "current" in table[2]
+
+
+def test_the_one_before_is_the_one_that_was_replaced_last(s3, workload, make):
+    make("one", "two", "three")
+    publish.publish(s3, workload, "two", kind="republish")  # its content was uploaded again
+    assert rollback.target(s3, workload, None, None) == "three"
+
+
+def test_a_rollback_that_was_interrupted_is_finished_by_the_next(s3, workload, make):
+    make("one", "two", "three")
+    half = publish.publish(s3, workload, "two", kind="rollback", by="first", held=("three",))
+    assert rollback.target(s3, workload, None, "second") == "two"
+    publish.conclude(s3, workload, half)
+    assert rollback.target(s3, workload, None, "second") == "one"
+
+
+def test_a_forecast_of_which_nothing_tells_is_passed_over(s3, workload, make):
+    make("one", "two", "three")
+    storage.remove(s3, workload, "runs/two/forecast.json")
+    assert rollback.target(s3, workload, None, None) == "one"
+    assert [choice.archived.run for choice in rollback.choices(s3, workload)] == ["three", "one"]

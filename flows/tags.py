@@ -1,0 +1,31 @@
+"""The tags of the present flow run, by which others see what it is about and whether it is at work."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.runtime import flow_run
+
+from tasks.log import logger
+from tasks.runs import CONTENT
+
+
+def retag(client: SyncPrefectClient, given: str | None, replaced: Callable[[str], bool]) -> None:
+    """Take away the tags to be replaced, and set one instead, if one is given."""
+    mine = client.read_flow_run(UUID(flow_run.get_id()))
+    kept = [tag for tag in mine.tags if not replaced(tag)]
+    client.update_flow_run(mine.id, tags=[*kept, given] if given else kept)
+
+
+def say_content(run: str) -> None:
+    """Tag this flow run with the fingerprint of the content that it has found.
+
+    Should it fail, reconciliation leaves this content alone, and no other. Where the server cannot be
+    told, it takes the run for one of whatever content lies there.
+    """
+    try:
+        with get_client(sync_client=True) as client:
+            retag(client, f"{CONTENT}{run}", lambda tag: tag.startswith(CONTENT))
+    except httpx.HTTPError as error:
+        logger().warning("The server was not told that this run is about the content %s: %s", run, error)
