@@ -225,7 +225,8 @@ def data_of(normalised: Mapping[str, Any], inputs: Sequence[Mapping[str, Any]]) 
         for name, value in normalised.items()
         if name not in ("DatasetGroup", "Predictor", "Forecast", "Recalibration")
     }
-    objects = sorted([o["key"], o["size"], o["etag"]] for o in inputs)
+    known = ("key", "size", "etag", "place")
+    objects = sorted([o[name] for name in known if name in o] for o in inputs)
     return hashlib.sha256(json.dumps([own, objects], sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline import storage
 from pipeline.errors import InputChanged, Missing, code_of, translated
 from pipeline.params import Params
-from pipeline.workload import Workload
+from pipeline.workload import ROLES, Workload
 
 MOST_FILES = 10_000  # per import job
 
@@ -39,8 +39,9 @@ class Inputs:
     def upload_order(self, role: str) -> list[int]:
         """For each object of a role, its place in the order of uploads; the same moment goes by key."""
         own = self.of(role)
-        by_time = sorted(range(len(own)), key=lambda n: (own[n].modified, own[n].key))
-        return [by_time.index(number) for number in range(len(own))]
+        by_time = sorted(own, key=lambda one: (one.modified, one.key))
+        places = {one.key: place for place, one in enumerate(by_time)}
+        return [places[one.key] for one in own]
 
     @property
     def empty(self) -> bool:
@@ -48,8 +49,13 @@ class Inputs:
         return not self.of("train")
 
     def to_list(self) -> list[dict[str, Any]]:
-        """JSON-ready."""
-        return [{"role": o.role, "key": o.key, "size": o.size, "etag": o.etag} for o in self.objects]
+        """JSON-ready; with each object's place in the order of uploads where that matters."""
+        told: list[dict[str, Any]] = []
+        for role in ROLES:
+            for one, place in zip(self.of(role), self.upload_order(role), strict=True):
+                order = {"place": place} if self.order_matters else {}
+                told.append({"role": role, "key": one.key, "size": one.size, "etag": one.etag, **order})
+        return told
 
 
 def take_stock(s3: Any, workload: Workload, params: Params) -> Inputs:

@@ -5,6 +5,7 @@ import pytest
 
 from pipeline import decision
 from pipeline.decision import Decision, Facts, Trained, Wish, decide
+from pipeline.inputs import InputObject, Inputs
 from pipeline.policy.retraining import Retraining
 
 NOW = dt.datetime(2024, 3, 1, tzinfo=dt.UTC)
@@ -207,6 +208,20 @@ def test_the_identity_of_the_data_ignores_predictor_and_forecast(make_params):
     daily = make_params(TimestampFormat="yyyy-MM-dd HH:mm:ss", TimeZone="Europe/Paris")
     assert decision.data_of(daily.normalised(), inputs) != base
     assert decision.data_of(make_params().normalised(), [{**inputs[0], "etag": "y"}]) != base
+
+
+def test_the_order_of_uploads_is_part_of_the_data_where_the_newest_row_counts(make_params):
+    def data(first, second, order_matters=True):
+        files = (
+            InputObject("train", "train/a.csv", 1, "x", modified=first),
+            InputObject("train", "train/b.csv", 1, "y", modified=second),
+        )
+        return decision.data_of(make_params().normalised(), Inputs(files, (), order_matters).to_list())
+
+    early, late = "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:01+00:00"
+    assert data(early, late) != data(late, early)
+    assert data(early, late, order_matters=False) == data(late, early, order_matters=False)
+    assert data(early, late) != data(early, late, order_matters=False), "as written by earlier releases"
 
 
 def test_names_and_tags_are_no_settings_of_a_predictor(make_params):
