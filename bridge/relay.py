@@ -282,7 +282,10 @@ class Relay:
             entry.message.id,
             self.pace.confirm_s,
         )
-        self.queue.give_back(entry.message)
+        try:
+            self.queue.give_back(entry.message)
+        except ClientError as error:  # its time was up, and another bridge has dealt with it
+            log.warning("message %s is no longer this bridge's: %s", entry.message.id, error)
 
     def _let_go(self) -> None:
         """On the way out: a last look, and what is still open is free for the next bridge."""

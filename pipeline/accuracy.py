@@ -179,8 +179,9 @@ def _data(workload: Workload, window: Window, number: str) -> Iterator[dict[str,
 
 
 def datum(name: str, value: float, dimensions: Mapping[str, str]) -> dict[str, Any]:
-    """A data point of CloudWatch."""
-    pairs = [{"Name": key, "Value": text} for key, text in dimensions.items()]
+    """A data point of CloudWatch, which takes ASCII alone: other letters are written as `\\xfc`."""
+    plain = {key: text.encode("ascii", "backslashreplace").decode() for key, text in dimensions.items()}
+    pairs = [{"Name": key, "Value": text} for key, text in plain.items()]
     return {"MetricName": name, "Dimensions": pairs, "Value": value, "Unit": "None"}
 
 

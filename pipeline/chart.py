@@ -46,10 +46,15 @@ def fan_chart(history: pd.DataFrame, forecast: pd.DataFrame, items: int = 4, tit
     if shown:
         panels[0].legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=7, frameon=False, ncols=4)
     if title:
-        figure.suptitle(title, fontsize=10)
+        figure.suptitle(_plain(title), fontsize=10)
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     return picture.getvalue()
+
+
+def _plain(text: str) -> str:
+    """Text that is not read as a formula."""
+    return text.replace("$", r"\$")
 
 
 def _largest(forecast: pd.DataFrame, items: int) -> list[str]:
@@ -71,7 +76,7 @@ def _panel(panel: Axes, item: str, history: pd.DataFrame, forecast: pd.DataFrame
     centre = middle(list(wide.columns))
     panel.plot(wide.index, wide[centre].to_numpy(), color=FORECAST_COLOR, linewidth=1.2, label=centre)
     name = item if len(item) <= LONGEST_NAME else item[: LONGEST_NAME - 1] + "…"
-    panel.set_title(name.replace("$", r"\$"), fontsize=8, loc="left")
+    panel.set_title(_plain(name), fontsize=8, loc="left")
     panel.tick_params(labelsize=7)
     panel.xaxis.get_offset_text().set_fontsize(7)
     panel.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(panel.xaxis.get_major_locator()))

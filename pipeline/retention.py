@@ -137,7 +137,7 @@ def make_room(owner: Owner, policy: Retention, **pauses: Any) -> Swept:
 def _records(owner: Owner, with_cleared: bool) -> dict[str, Record]:
     """The records of the workload's runs."""
     found: dict[str, Record] = {}
-    for run in _runs(owner, with_cleared):
+    for run in sorted({*_runs(owner, with_cleared), *_safe(owner)}):
         known = record.read(owner.s3, owner.workload, run)
         if known is not None and known.run == run:
             found[run] = known

@@ -62,7 +62,7 @@ class Workload:
     @property
     def label(self) -> str:
         """What people call it: the bucket, and the folder if there is one; always a single line."""
-        return one_line(f"{self.bucket}/{self.folder}".rstrip("/"))
+        return one_line(f"{self.bucket}/{self.folder}".removesuffix("/"))
 
     @property
     def slug(self) -> str:

@@ -13,6 +13,7 @@ from pipeline.publish import Manifest
 from pipeline.weblinks import weblink
 from tasks.exhibit import show_picture, show_text
 from tasks.job import Job
+from tasks.log import logger
 from tasks.step import step
 
 SHOWN_ITEMS = 4
@@ -71,19 +72,20 @@ def _publish(job: Job, form: InputForm, manifest: Manifest, more: Sequence[str] 
 
 
 def _show(job: Job, form: InputForm, manifest: Manifest, names: list[str]) -> bytes:
-    """Show the run's page of results; its picture."""
+    """Show the run's page of results; its picture, or none if it cannot be drawn."""
     from pipeline import chart  # loads a drawing library, which would delay the start of every run
 
     history, ahead = chart.chart_data(
         job.s3, job.workload, job.params, form, job.inputs, manifest, items=SHOWN_ITEMS
     )
-    picture = chart.fan_chart(history, ahead, items=SHOWN_ITEMS, title=job.workload.label)
-    show_picture(
-        job.workload,
-        "chart",
-        picture,
-        f"The end of the history and the forecast of {SHOWN_ITEMS} items, run `{job.run}`",
-    )
+    picture = b""
+    try:
+        picture = chart.fan_chart(history, ahead, items=SHOWN_ITEMS, title=job.workload.label)
+    except Exception:
+        logger().warning("The forecast is published, but its picture could not be drawn", exc_info=True)
+    else:
+        caption = f"The end of the history and the forecast of {SHOWN_ITEMS} items, run `{job.run}`"
+        show_picture(job.workload, "chart", picture, caption)
     show_text(job.workload, "summary", summary(job, manifest, names), "What this run wrote, and where")
     return picture
 

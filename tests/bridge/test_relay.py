@@ -405,6 +405,20 @@ def test_the_loop_outlives_an_outage_of_prefect(bench: Bench) -> None:
     assert pauses, "it must not hammer a server that is away"
 
 
+def test_a_message_that_another_bridge_has_deleted_holds_up_nobody(bench: Bench) -> None:
+    bench.prefect.acts = False
+    bench.upload("train/a.csv")
+    bench.relay.turn()
+    bench.come_back()  # this bridge slept for so long that the queue gave the message to another
+    (taken,) = bench.sqs.receive_message(QueueUrl=bench.queue.url)["Messages"]
+    bench.sqs.delete_message(QueueUrl=bench.queue.url, ReceiptHandle=taken["ReceiptHandle"])
+    bench.now = 100.0
+    bench.upload("train/b.csv")
+    bench.relay.turn()
+    bench.relay.turn()
+    assert bench.prefect.posted[-1]["payload"]["key"] == "train/b.csv"
+
+
 def test_a_queue_that_does_not_exist_yet_is_waited_for(bench: Bench) -> None:
     bench.relay.queue = Queue(bench.sqs, "later")
     pauses: list[float] = []

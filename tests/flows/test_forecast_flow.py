@@ -7,7 +7,7 @@ import boto3
 import pytest
 from prefect.client.orchestration import get_client
 
-from pipeline import messages, report, tables
+from pipeline import chart, messages, report, tables
 from tests.flows.conftest import Site, shared
 from tests.flows.fake_forecast import client_error
 
@@ -341,3 +341,23 @@ def test_every_run_leaves_a_report_and_one_that_cannot_be_written_fails_nothing(
     assert site.run().is_failed()
     (refused,) = [key for key in site.keys("runs/") if key.endswith("/report.html") and run not in key]
     assert "No new forecast was published: Check-Input" in site.text(refused)
+
+
+def test_a_picture_that_cannot_be_drawn_fails_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chart, "fan_chart", lambda *_, **__: (_ for _ in ()).throw(ValueError("no font")))
+    state = site.run()
+    assert state.message.startswith("Published")
+    assert "data:image/png" not in site.text(f"runs/{site.manifest()['run']}/report.html")
+
+
+def test_an_export_whose_files_were_removed_is_made_again(site: Site) -> None:
+    site.forecast.value = 1e6
+    assert site.run().is_failed(), "the gate refuses it"
+    for key in site.keys("runs/"):
+        if "/export/" in key:
+            site.s3.delete_object(Bucket=site.name, Key=key)  # a lifecycle rule of the bucket
+    site.configure(Gate={"MostDistance": False, "MostTotalFactor": False})
+    state = site.run()
+    assert state.message.startswith("Published"), state.message
+    assert site.forecast.created()["create_forecast_export_job"] == 2
+    assert site.forecast.created()["create_forecast"] == 1

@@ -137,3 +137,8 @@ def test_many_metrics_are_sent_in_requests_that_fit(workload):
     sizes = [len(request["MetricData"]) for request in cloudwatch.requests]
     assert sizes == [1000, 1000, 500]
     assert all(len(json.dumps(request)) < 1_000_000 for request in cloudwatch.requests)
+
+
+def test_cloudwatch_gets_ascii_alone(workload):
+    (pair,) = accuracy.datum("Drift", 1.0, {"Workload": "bucket/küche"})["Dimensions"]
+    assert pair == {"Name": "Workload", "Value": r"bucket/k\xfcche"}

@@ -86,3 +86,8 @@ def test_the_chart_is_a_picture_whatever_the_types(types, items):
 def test_the_chart_of_nothing_is_still_a_picture():
     empty = pd.DataFrame({"item": [], "timestamp": [], "value": [], "type": []})
     assert chart.fan_chart(empty, empty).startswith(b"\x89PNG")
+
+
+def test_dollars_in_names_are_no_formula():
+    rows = frame([1.0], item="US$_{x$", timestamp=pd.Timestamp("2024-01-01"))
+    assert chart.fan_chart(rows, rows.assign(type="p50"), title="US$_{CA$").startswith(b"\x89PNG")

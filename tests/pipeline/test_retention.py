@@ -308,3 +308,17 @@ def test_a_run_that_is_done_again_after_its_clean_up_is_cleaned_up_again(shop, p
     shop.forecast.resources[shop.runs[3][0]]["described"]["LastModificationTime"] += dt.timedelta(days=9)
     retention.apply(shop.owner(3), Retention(runs=2), **pauses)
     assert shop.left() == {2: 4, 3: 4}
+
+
+def test_the_predictor_of_the_run_before_stays_although_that_run_was_cleared(shop, pauses):
+    predictor = shop.run(1)[1]
+    shop.run(2, predictor=predictor)
+    shop.run(3, predictor=predictor)
+    shop.run(4)
+    shop.show(4, previous=3)
+    retention.apply(shop.owner(4), Retention(runs=1), **pauses)  # clears the second run
+    shop.show(2, previous=4)  # a rollback
+    shop.run(5)
+    shop.show(5, previous=2)
+    retention.apply(shop.owner(5), Retention(runs=1), **pauses)
+    assert predictor in shop.forecast.resources

@@ -59,3 +59,8 @@ def test_different_workloads_have_different_table_names():
     slugs = [workload.slug for workload in workloads]
     assert len(set(slugs)) == len(slugs)
     assert all(slug.replace("_", "").isalnum() and slug == slug.lower() for slug in slugs)
+
+
+def test_folders_of_odd_slashes_are_workloads_of_their_own():
+    odd = [Workload("b"), Workload("b", "/"), Workload("b", "a/"), Workload("b", "a//")]
+    assert len({one.label for one in odd}) == len({one.slug for one in odd}) == len(odd)
