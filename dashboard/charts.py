@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 ACTUAL, FORECAST, NAIVE, PROMISE = "#8a93a3", "#2f80ed", "#e08a00", "#17a673"
@@ -47,6 +48,8 @@ def middle(kinds: Sequence[str]) -> str | None:
 def fan(rows: pd.DataFrame, unit: str | None = None) -> Chart:
     """The recent past of an item, and its forecast with the range between its outer quantiles.
 
+    The line of the past breaks where steps have no value: what the service filled in is no value that came.
+
     Args:
         rows: time, type, value; the type `actual` is the past.
         unit: what the values are called.
@@ -58,10 +61,16 @@ def fan(rows: pd.DataFrame, unit: str | None = None) -> Chart:
     bands = ranges(rows, levels)
     colours |= dict.fromkeys(bands["range"].unique(), RANGE)
     lines = rows[rows["type"].isin(names)].assign(series=lambda each: each["type"].map(names))
-    is_short = rows.loc[rows["type"] != "actual", "time"].nunique() <= FEW_STEPS
+    ahead = rows.loc[rows["type"] != "actual", "time"]
+    is_short = ahead.nunique() <= FEW_STEPS
+    breaks = gaps(lines.loc[lines["type"] == "actual", "time"], ahead)
+    if breaks:
+        lines = pd.concat([lines, pd.DataFrame({"time": breaks, "series": "actual value", "value": np.nan})])
+    # A value between two gaps has no line.
+    points = alt.OverlayMarkDef(size=45 if is_short else 12) if is_short or breaks else False
     drawn = (
         alt.Chart(lines)
-        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=45) if is_short else False)
+        .mark_line(strokeWidth=2, point=points)
         .encode(
             x=_time("time"),
             y=_value("value", unit),
@@ -71,6 +80,17 @@ def fan(rows: pd.DataFrame, unit: str | None = None) -> Chart:
     )
     layers = [_area(bands, is_short, unit, colours), drawn] if len(bands) else [drawn]
     return alt.layer(*layers).properties(height=HEIGHT)
+
+
+def gaps(past: pd.Series, ahead: pd.Series) -> list[pd.Timestamp]:
+    """A moment within each stretch of the past that has no value.
+
+    Steps are as long as those of the forecast; where it has one alone, as the usual distance in the past.
+    """
+    times, steps = past.sort_values(), ahead.drop_duplicates().sort_values()
+    distances = times.diff()
+    longest = 1.5 * (steps.diff().max() if len(steps) > 1 else distances.median())
+    return list((times - distances / 2)[distances > longest])
 
 
 def ranges(rows: pd.DataFrame, levels: Sequence[str]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")  # draws into memory; there is no screen
 
 import matplotlib.dates
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -65,6 +66,7 @@ def _largest(forecast: pd.DataFrame, items: int) -> list[str]:
 def _panel(panel: Axes, item: str, history: pd.DataFrame, forecast: pd.DataFrame) -> None:
     past = history.groupby("timestamp")["value"].sum(min_count=1).sort_index()
     wide = forecast.pivot_table(index="timestamp", columns="type", values="value").sort_index()
+    past = _broken_at_gaps(past, wide.index)
     panel.plot(past.index, past.to_numpy(), color=HISTORY_COLOR, linewidth=0.9, label="history")
     quantiles = sorted((label for label in wide.columns if label != "mean"), key=type_order)
     pairs = list(zip(quantiles[: len(quantiles) // 2], reversed(quantiles), strict=False))
@@ -81,6 +83,14 @@ def _panel(panel: Axes, item: str, history: pd.DataFrame, forecast: pd.DataFrame
     panel.xaxis.get_offset_text().set_fontsize(7)
     panel.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(panel.xaxis.get_major_locator()))
     panel.spines[["top", "right"]].set_visible(False)
+
+
+def _broken_at_gaps(past: "pd.Series[float]", ahead: pd.Index) -> "pd.Series[float]":
+    """The values by time, and in each gap none: what the service filled in is no value that came."""
+    times = pd.to_datetime(pd.Series(past.index))
+    distances, longest = times.diff(), 1.5 * pd.to_datetime(pd.Series(ahead)).diff().max()
+    breaks = pd.DatetimeIndex((times - distances / 2)[distances > longest])
+    return pd.concat([past, pd.Series(np.nan, index=breaks)]).sort_index()
 
 
 def chart_data(

@@ -53,6 +53,17 @@ def test_the_legend_of_a_fan_names_every_line_and_every_range(
     assert legend(charts.fan(rows(kinds))) == names
 
 
+def test_the_line_of_the_past_breaks_where_nothing_came() -> None:
+    whole = rows({"p50": 2})
+    closed = whole[~whole["time"].isin(pd.to_datetime(["2026-01-01 04:00", "2026-01-01 05:00"]))]
+    assert charts.gaps(*(whole.loc[whole["type"] == kind, "time"] for kind in ("actual", "p50"))) == []
+    chart = charts.fan(closed).to_dict()
+    (drawn,) = chart["datasets"].values()
+    missing = [row for row in drawn if row["value"] is None]
+    assert [(row["time"], row["series"]) for row in missing] == [("2026-01-01T04:30:00", "actual value")]
+    assert chart["layer"][0]["mark"]["point"], "a value between two gaps has no line"
+
+
 def test_a_forecast_of_one_step_can_be_seen() -> None:
     band, line = marks(charts.fan(rows({"p10": 1, "p50": 2, "p90": 3}, steps=1)))
     assert band["type"] == "rule"

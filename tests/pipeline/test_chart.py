@@ -88,6 +88,16 @@ def test_the_chart_of_nothing_is_still_a_picture():
     assert chart.fan_chart(empty, empty).startswith(b"\x89PNG")
 
 
+def test_the_line_of_history_breaks_where_nothing_came(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("matplotlib.axes.Axes.plot", lambda _, *given, **__: drawn.append(given))
+    days = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-06"])
+    ahead = frame([1.0, 1.0], item="a", type="p50", timestamp=pd.to_datetime(["2024-01-07", "2024-01-08"]))
+    chart.fan_chart(frame([3.0] * 4, item="a", timestamp=days), ahead)
+    _, values = drawn[0]
+    assert pd.isna(values).tolist() == [False, False, True, False, False]
+
+
 def test_dollars_in_names_are_no_formula():
     rows = frame([1.0], item="US$_{x$", timestamp=pd.Timestamp("2024-01-01"))
     assert chart.fan_chart(rows, rows.assign(type="p50"), title="US$_{CA$").startswith(b"\x89PNG")
