@@ -73,6 +73,34 @@ def test_a_holiday_comes_back_where_others_did() -> None:
     np.testing.assert_allclose(np.delete(found, CHRISTMAS - LENGTH), 1.0, atol=0.03)
 
 
+def test_easter_comes_back_on_its_own_days_and_on_no_others() -> None:
+    times = pd.date_range(end="2024-04-14", periods=DAYS + AHEAD)
+    random, easters = np.random.default_rng(0), {"2023-04-07": 0.2, "2023-04-06": 1.6, "2023-04-10": 0.4}
+    special = times.strftime("%m-%d").map(DATES).fillna(1.0) * times.strftime("%F").map(easters).fillna(1.0)
+    level = np.exp(random.normal(3, 1, (30, 1)))
+    values = (
+        level * WEEKDAY[times.dayofweek] * special.to_numpy() * (1 + random.normal(0, 0.05, (30, len(times))))
+    )
+    seen = History(values[:, :DAYS], times, AHEAD, Frequency.parse("D"), {}, np.zeros((30, 0)))
+    found = pd.Series(repeated(seen, np.ones((30, AHEAD, len(GRID))))[0, :, 0], times[DAYS:])
+    friday, thursday, monday = found["2024-03-29"], found["2024-03-28"], found["2024-04-01"]
+    assert friday < 0.45 < monday < 0.8 < 1.2 < thursday
+    assert found["2024-04-06":"2024-04-10"].between(0.9, 1.1).all(), "the days of the Easter before"  # type: ignore[misc]
+
+
+def test_the_week_of_easter_comes_back_when_it_comes() -> None:
+    values = weeks(30)
+    times = pd.date_range("2022-06-13", periods=LENGTH + HORIZON, freq="W-MON")
+    before, now = times.get_loc("2023-04-03"), times.get_loc("2024-03-25")
+    values[:, [before, now]] *= 0.6
+    kind = Frequency.parse("W")
+    until = now - 2
+    seen = History(values[:, :until], times[: until + HORIZON], HORIZON, kind, {}, np.zeros((30, 0)))
+    found = repeated(seen, np.ones((30, HORIZON, len(GRID))))[0, :, 0]
+    assert found[2] < 0.85
+    np.testing.assert_allclose(np.delete(found, 2), 1.0, atol=0.08)
+
+
 def test_what_happened_once_does_not_come_back() -> None:
     np.testing.assert_allclose(factor(weeks(30, comes_back=False)[:, :LENGTH]), 1.0, atol=0.02)
     np.testing.assert_allclose(daily(days(30, comes_back=False)[:, :DAYS]), 1.0, atol=0.02)
