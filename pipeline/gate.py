@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import publish
+from pipeline import ledger, publish
 from pipeline.errors import Missing, translated
 from pipeline.forecastfile import Key, Layout, NotWhole, blocks, named
 from pipeline.params import Params
@@ -58,10 +58,12 @@ def judge(
     return Verdict(run, tuple(checks))
 
 
-def last_forecast(s3: Any, workload: Workload, written: Reformatted) -> LastForecast | None:
-    """The forecast that readers see, opened, if it has the form of the one that was written."""
+def last_forecast(s3: Any, workload: Workload, params: Params) -> LastForecast | None:
+    """The forecast that readers see, opened, if one with these settings can be compared with it."""
     live = publish.current(s3, workload)
-    if live is None or _form(live) != _form(written):
+    if live is None or live.timestamp_format != params.timestamp_format:
+        return None
+    if not ledger.is_comparable(s3, workload, params, live):
         return None
     place = {"Bucket": workload.bucket, "Key": workload.key(f"forecast/{live.run}/{publish.FILE}")}
     try:
@@ -70,10 +72,6 @@ def last_forecast(s3: Any, workload: Workload, written: Reformatted) -> LastFore
     except Missing:  # removed by hand: nothing to compare with
         return None
     return LastForecast(live.run, body, live.first, live.horizon, live.types, live.has_header)
-
-
-def _form(of: Reformatted | publish.Manifest) -> tuple[Any, ...]:
-    return of.columns, of.frequency, of.timestamp_format
 
 
 def _layout(params: Params, first: Any, horizon: int, types: tuple[str, ...], has_header: bool) -> Layout:

@@ -23,7 +23,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from pipeline import accuracy, publish, recent, storage
+from pipeline import accuracy, publish, recent, record, storage
 from pipeline.catalogue import own_name
 from pipeline.errors import Missing, NotWhole, translated
 from pipeline.forecastfile import Block, Layout, blocks
@@ -326,8 +326,28 @@ def comparable(s3: Any, workload: Workload, params: Params, run: str) -> Manifes
         manifest = publish.description(s3, workload, run)
     except Missing:  # removed meanwhile
         return None
-    same = (*params.target.columns,) == manifest.columns[:-1] and str(params.frequency) == manifest.frequency
-    return manifest if same else None
+    return manifest if is_comparable(s3, workload, params, manifest) else None
+
+
+def is_comparable(s3: Any, workload: Workload, params: Params, manifest: Manifest) -> bool:
+    """Whether a forecast's columns mean what today's do, in the same order, at the same frequency.
+
+    The manifest has the names of the files' header, which may be any: what the columns mean is said by the
+    schema that the run had, and that stands in its record. Without a record its columns have to be called as
+    today's schema calls them.
+    """
+    if str(params.frequency) != manifest.frequency:
+        return False
+    known = record.read(s3, workload, manifest.run)
+    if known is None or not known.params:
+        return (*params.target.columns,) == manifest.columns[:-1]
+    return _meaning(Params(known.params)) == _meaning(params)
+
+
+def _meaning(params: Params) -> tuple[Any, ...]:
+    """What the columns of a forecast are, by their place."""
+    spec = params.target
+    return spec.columns, spec.item_key, spec.target_field, params.dimensions
 
 
 def _computed(

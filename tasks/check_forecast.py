@@ -62,6 +62,6 @@ def _adjustment(job: Job) -> Adjustment:
 def _judged(job: Job, form: InputForm, clean: Path, written: Reformatted) -> Verdict:
     keys = recent.staged(job.s3, job.workload, job.run)
     history = recent.read(job.s3, job.workload, job.params, keys, written.first, form.items)
-    last = gate.last_forecast(job.s3, job.workload, written)
+    last = gate.last_forecast(job.s3, job.workload, job.params)
     with clean.open("rb") as source:
         return gate.judge(job.run, source, written, job.params, history, last)

@@ -3,16 +3,18 @@
 import datetime as dt
 import io
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from pipeline import gate, recent, verdict
+from pipeline import gate, publish, recent, record, verdict
 from pipeline.errors import RefusedForecast
 from pipeline.frequency import Frequency
 from pipeline.policy.gate import Gate
 from pipeline.recent import Recent, steps_ahead, steps_back
+from pipeline.record import Record
 from pipeline.reformat import Reformatted
 from pipeline.tally import LastForecast
 from pipeline.verdict import Verdict
@@ -290,6 +292,20 @@ def test_a_last_forecast_of_another_form_is_no_reason_to_refuse(params):
     found = gate.judge("one", body, said, params(), history(params(), past()), last)
     assert check(found, "change").state == "nothing to compare"
     assert not found.failed
+
+
+def test_the_last_forecast_is_compared_whatever_its_header_says(s3, workload, params, tmp_path):
+    today = params()
+    clean = tmp_path / "forecast.csv"
+    clean.write_text(file_of(written_rows(values())))
+    said = replace(written(48), columns=("Date", "Units Sold", "Product", "type"))
+    assert gate.last_forecast(s3, workload, today) is None
+    publish.archive(s3, workload, "old", clean, said, [])
+    publish.publish(s3, workload, "old")
+    assert gate.last_forecast(s3, workload, today) is None, "nobody knows what its columns are"
+    record.write(s3, workload, Record("old", params=today.normalised()))
+    found = gate.last_forecast(s3, workload, today)
+    assert (found.run, found.first, found.types) == ("old", FIRST, TYPES)
 
 
 HONEST = {

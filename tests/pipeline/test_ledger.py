@@ -8,8 +8,9 @@ import json
 import pandas as pd
 import pytest
 
-from pipeline import ledger, publish, recount
+from pipeline import ledger, publish, record, recount
 from pipeline.recent import shifted
+from pipeline.record import Record
 from pipeline.reformat import Reformatted
 from tests.pipeline.conftest import HOURLY
 
@@ -183,11 +184,70 @@ def test_the_naive_forecast_is_missing_where_the_season_before_is(upload, publis
     assert rows_of(snapshot, "one")["naive"].isna().all()
 
 
-def test_a_forecast_of_another_schema_is_left_out(upload, published, keep, s3, workload):
+@pytest.fixture
+def made_with(s3, workload, make_params):
+    """The record of a forecast's run, whose configuration was this; its file has these columns."""
+
+    def write(run, columns, **changes):
+        params = make_params(**changes).normalised()
+        record.write(s3, workload, Record(run, params=params))
+        stored = publish.storage.read_json(s3, workload, f"runs/{run}/forecast.json")
+        stored["columns"] = [*columns, "type"]
+        publish.storage.write_json(s3, workload, f"runs/{run}/forecast.json", stored)
+
+    return write
+
+
+ATTRIBUTES = "Datasets.0.Schema.Attributes"
+NAMED = ("Date", "Units Sold", "Product")
+TEXT = {"AttributeName": "shop", "AttributeType": "string"}
+
+
+def in_order(*places):
+    return [HOURLY["Datasets"][0]["Schema"]["Attributes"][place] for place in places]
+
+
+def test_the_names_in_the_files_header_do_not_matter(
+    upload, published, keep, made_with, put, s3, workload, snapshot
+):
+    published("one", 48)
+    made_with("one", ("timestamp", "target_value", "item_id"))
+    upload(60)
+    (plain,) = keep()
+    rows = snapshot()["shop/ledger/one/scores.parquet"]
+    for name in ("ledger/one/scores.parquet", "runs/one/outcome.json"):
+        s3.delete_object(Bucket=workload.bucket, Key=workload.key(name))
+    made_with("one", NAMED)
+    text = snapshot()["shop/train/a.csv"].decode().replace("timestamp,target_value,item_id", ",".join(NAMED))
+    put("train/a.csv", text.encode())
+    assert keep() == [plain]
+    assert snapshot()["shop/ledger/one/scores.parquet"] == rows
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {ATTRIBUTES: in_order(0, 2, 1)},
+        {ATTRIBUTES: [*in_order(0, 1, 2), TEXT]},
+        {ATTRIBUTES: [*in_order(0, 1, 2), TEXT], "Predictor.ForecastDimensions": ["shop"]},
+    ],
+    ids=["in another order", "with one more column", "by another dimension"],
+)
+def test_a_forecast_of_another_schema_is_left_out(upload, published, keep, made_with, changes):
+    published("one", 48)
+    upload(60)
+    made_with("one", ("timestamp", "target_value", "item_id"), **changes)
+    assert keep() == []
+
+
+@pytest.mark.parametrize(
+    "columns", [("timestamp", "item_id", "target_value"), NAMED], ids=["in another order", "unknown"]
+)
+def test_a_forecast_without_a_record_is_known_by_its_columns(upload, published, keep, s3, workload, columns):
     published("one", 48)
     upload(60)
     stored = publish.storage.read_json(s3, workload, "runs/one/forecast.json")
-    stored["columns"] = ["timestamp", "item_id", "target_value", "type"]
+    stored["columns"] = [*columns, "type"]
     publish.storage.write_json(s3, workload, "runs/one/forecast.json", stored)
     assert keep() == []
 

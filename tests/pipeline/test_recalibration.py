@@ -250,6 +250,17 @@ def test_the_ledger_tells_how_wide_the_next_intervals_have_to_be(s3, workload, p
     assert recalibration.decide(s3, workload, params) == found
 
 
+def test_forecasts_whose_header_has_other_names_tell_the_same(s3, workload, past):
+    params = past(8)
+    plain = recalibration.decide(s3, workload, params)
+    for number in range(8):
+        stored = storage.read_json(s3, workload, f"runs/run{number}/forecast.json")
+        stored["columns"] = ["Date", "Units Sold", "Product", "type"]
+        storage.write_json(s3, workload, f"runs/run{number}/forecast.json", stored)
+        record.write(s3, workload, Record(f"run{number}", params=params.normalised()))
+    assert recalibration.decide(s3, workload, params) == plain
+
+
 def test_forecasts_that_were_recalibrated_tell_the_same(s3, workload, past):
     plain = recalibration.decide(s3, workload, past(8))
     wide = Adjustment(factor=2.5, is_floored=True)
