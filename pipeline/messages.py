@@ -48,7 +48,7 @@ def success(
 
     Args:
         record: the run's record, for the items that the input had.
-        deleted: whether the run's forecast, predictor and imports are deleted after this notice.
+        deleted: whether what the run made at the service is deleted after this notice.
         warnings: sentences about what the forecast leaves out.
         checked: what the gate found, in a line.
         outcome: how the last forecast turned out, in a line.
@@ -68,7 +68,7 @@ def success(
         "",
         *_places(workload, manifest, tables),
         "",
-        _kept(deleted),
+        _kept(manifest, record, deleted),
         *([record.retention] if record and record.retention else []),
         *[f"Note: {warning}" for warning in (*_lost(manifest, record), *warnings)],
         *_link(run_link),
@@ -253,10 +253,19 @@ def _places(workload: Workload, manifest: Manifest, tables: Sequence[str]) -> li
     ]
 
 
-def _kept(deleted: bool) -> str:
-    if deleted:
-        return "Export, forecast, predictor and imports are now being deleted at the service (PerformDelete)."
-    return "Forecast, predictor and imports are kept at the service (PerformDelete is false)."
+def _kept(manifest: Manifest, record: Record | None, deleted: bool) -> str:
+    """What becomes of the resources at the service: only those that the run has made are deleted."""
+    if not deleted:
+        return "Forecast, predictor and imports are kept at the service (PerformDelete is false)."
+    if manifest.kind != "publish":
+        return "What is still at the service of this run is now being deleted (PerformDelete)."
+    chosen = Decision.from_dict(record.training) if record and record.training else None
+    is_own = chosen is None or chosen.trains or chosen.trained_by == manifest.run
+    imports = chosen is None or chosen.imports
+    made = ["export", "forecast", *(["predictor"] if is_own else []), *(["imports"] if imports else [])]
+    listed = f"{', '.join(made[:-1])} and {made[-1]}".capitalize()
+    stays = "" if is_own or chosen is None else f" The predictor of run {chosen.trained_by} stays."
+    return f"{listed} are now being deleted at the service (PerformDelete).{stays}"
 
 
 def _lost(manifest: Manifest, record: Record | None) -> list[str]:

@@ -72,11 +72,29 @@ def test_success_tells_what_how_good_where_and_what_was_kept(workload):
         assert part in told.body
 
 
-def test_success_tells_when_resources_were_deleted(workload):
-    assert (
-        "are now being deleted at the service"
-        in messages.success(workload, MANIFEST, None, None, deleted=True).body
-    )
+@pytest.mark.parametrize(
+    ("training", "told"),
+    [
+        (None, "Export, forecast, predictor and imports are now being deleted at the service"),
+        ({"kind": "train"}, "Export, forecast, predictor and imports are now being deleted at the service"),
+        ({"kind": "reuse"}, "Export, forecast and imports are now being deleted at the service"),
+        ({"kind": "re-forecast"}, "Export and forecast are now being deleted at the service"),
+    ],
+    ids=["unknown", "trained", "used again", "forecast again"],
+)
+def test_success_tells_which_resources_are_being_deleted(workload, training, told):
+    by = None if training is None else {**training, "reason": "so", "trained_by": "ba9876543210"}
+    record = dataclasses.replace(RECORD, training=by)
+    body = messages.success(workload, MANIFEST, record, None, deleted=True).body
+    assert f"{told} (PerformDelete)." in body
+    uses_another = training is not None and training["kind"] != "train"
+    assert ("The predictor of run ba9876543210 stays." in body) == uses_another
+
+
+def test_a_forecast_that_comes_back_may_have_nothing_left_to_delete(workload):
+    back = dataclasses.replace(MANIFEST, kind="republish")
+    body = messages.success(workload, back, RECORD, None, deleted=True).body
+    assert "What is still at the service of this run is now being deleted (PerformDelete)." in body
 
 
 def test_already_forecast_tells_that_nothing_was_done(workload):
