@@ -128,6 +128,9 @@ def _level(evidence: Evidence, name: str, member: str, limit: float) -> Check:
 def _depth(evidence: Evidence, name: str, member: str, limit: float) -> Check:
     depth = evidence.tally.of("depth") / evidence.past.ranges
     judged = evidence.is_known & evidence.never_negative
+    if evidence.is_known.any() and not judged.any():
+        words = f"every item with {FEWEST_STEPS} steps of history has been below zero."
+        return _nothing(name, member, words)
     what = "go more than {limit:g} ranges below zero, which their history never did"
     return _by_item(evidence, name, member, limit, depth, judged, what)
 
@@ -143,8 +146,12 @@ def _width(evidence: Evidence, name: str, member: str, limit: float) -> Check:
 
 def _flatness(evidence: Evidence, name: str, member: str, limit: float) -> Check:
     """An item that varied between its own quantiles is no single number, and one with a median not zero."""
-    window = evidence.past.since(max(2 * evidence.params.horizon, LEAST_WINDOW))
+    steps = max(2 * evidence.params.horizon, LEAST_WINDOW)
+    window = evidence.past.since(steps)
     judged = window.observed >= FEWEST_STEPS
+    if evidence.is_known.any() and not judged.any():
+        words = f"no item has {FEWEST_STEPS} values in the {steps} steps before the forecast."
+        return _nothing(name, member, words)
     spread, largest = evidence.tally.of("spread"), evidence.tally.of("largest")
     labels = evidence.tally.quantiles
     flat = np.zeros(len(spread), dtype=bool)

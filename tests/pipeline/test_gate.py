@@ -281,6 +281,30 @@ def test_items_with_little_history_are_not_judged(params):
     assert check(judged(params(), numbers, text=text), "level").state == "passed"
 
 
+@pytest.mark.parametrize(
+    ("value", "name", "words"),
+    [
+        (lambda hour: hour % 11 - 5, "depth", "every item with 10 steps of history has been below zero."),
+        (
+            lambda hour: hour % 11 if hour > 24 else "",
+            "flatness",
+            "no item has 10 values in the 24 steps before the forecast.",
+        ),
+    ],
+)
+def test_a_check_without_anything_to_compare_says_why(params, value, name, words):
+    found = check(judged(params(), text=past(value=value)), name)
+    assert (found.state, found.words) == ("nothing to compare", words)
+
+
+def test_without_any_history_that_is_the_reason(params):
+    rows = [f"2024-01-04 {hour:02}:00:00,5,{item}" for item in ITEMS for hour in range(9)]
+    text = "\n".join(["timestamp,target_value,item_id", *rows]) + "\n"
+    found = judged(params(), text=text)
+    for name in ("level", "depth", "width", "flatness"):
+        assert check(found, name).words == "no item has 10 steps of history."
+
+
 def test_without_an_earlier_forecast_there_is_no_change(params):
     assert check(judged(params()), "change").state == "nothing to compare"
 
