@@ -1,4 +1,4 @@
-"""What people are told: a forecast is there, was there already, or could not be made and why."""
+"""What people are told: a forecast is there, was there already, came back, or could not be and why."""
 
 import datetime as dt
 import logging
@@ -22,6 +22,24 @@ from pipeline.workload import Workload, one_line
 LONGEST_SUBJECT = 100  # the limit of SNS, which takes ASCII only there
 LONGEST_BODY = 200_000  # bytes, well below the 256 KB of SNS
 LOG = logging.getLogger(__name__)
+
+STILL = "The earlier forecast is still published"
+# Of a run that fails: what it was about, how it ended where that was done and where it was not, and what
+# readers see in either case.
+_FORECAST = (
+    "Forecast",
+    "was published, but the run failed after that",
+    "could not be made",
+    "This run's forecast is published",
+    STILL,
+)
+_ROLLBACK = (
+    "Rollback",
+    "was done, but the run failed after that",
+    "could not be done",
+    "The earlier forecast is published again",
+    "What is published has not changed",
+)
 
 
 @dataclass(frozen=True)
@@ -117,28 +135,32 @@ def failure(
     run: str | None = None,
     run_link: str | None = None,
     published: Manifest | None = None,
+    is_rollback: bool = False,
 ) -> Message:
     """Tells which step failed, why, what to do, and what readers see meanwhile.
 
     Args:
         step: the step's name: `Import-Data`.
         published: the forecast that is still live, if there is one.
+        is_rollback: whether an earlier forecast was to come back, and none was to be made.
     """
-    is_out = published is not None and published.run == run
-    headline = "was published, but the run failed after that" if is_out else "could not be made"
+    subject, done, undone, new, old = _ROLLBACK if is_rollback else _FORECAST
+    is_out = (
+        _came_back(published, run_link) if is_rollback else published is not None and published.run == run
+    )
     lines = [
-        f"The forecast of {workload.label} {headline}.",
+        f"The {subject.lower()} of {workload.label} {done if is_out else undone}.",
         "",
         f"Step: {step}",
         *([f"Run: {run}"] if run else []),
         f"Cause: {cause_of(error)}",
         f"What to do: {remedy_of(error)}",
         "",
-        _live(published, is_out),
+        _live(published, new if is_out else old),
         "The uploaded files are where they were.",
         *_link(run_link),
     ]
-    return _message(f"Forecast of {workload.label} failed at {step}", lines)
+    return _message(f"{subject} of {workload.label} failed at {step}", lines)
 
 
 def interrupted(
@@ -160,7 +182,7 @@ def interrupted(
         f"Cause: {error.what}",
         f"What to do: {error.remedy}",
         "",
-        _live(published, False),
+        _live(published, STILL),
         "The uploaded files are where they were.",
         *_link(run_link),
     ]
@@ -277,11 +299,17 @@ def _lost(manifest: Manifest, record: Record | None) -> list[str]:
     return warnings
 
 
-def _live(published: Manifest | None, is_out: bool) -> str:
+def _came_back(published: Manifest | None, run_link: str | None) -> bool:
+    """Whether the rollback with this page has brought back what is published."""
+    if published is None or run_link is None:
+        return False
+    return published.kind == "rollback" and published.by == run_link
+
+
+def _live(published: Manifest | None, which: str) -> str:
     if published is None:
         return "No forecast has been published yet."
-    which = "This run's forecast is" if is_out else "The earlier forecast is still"
-    return f"{which} published: run {published.run}, {published.period}, {one_line(published.location)}"
+    return f"{which}: run {published.run}, {published.period}, {one_line(published.location)}"
 
 
 def _link(run_link: str | None) -> list[str]:

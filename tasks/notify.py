@@ -21,6 +21,8 @@ from tasks.step import StepFailed, step
 from tasks.update_resources import Published
 from tasks.write_report import report_failure
 
+ROLLBACK = "rollback"  # the flow that makes no forecast, but brings one back
+
 
 @step("Notify")
 def notify(job: Job, published: Published, accuracy: Accuracy | None, warnings: Iterable[str] = ()) -> None:
@@ -58,6 +60,7 @@ def notify_of_failure(place: Installation, workload: Workload, failed: StepFaile
         run=run,
         run_link=flow_run.get_flow_run_ui_url(),
         published=still_published(place, workload),
+        is_rollback=flow_run.get_flow_name() == ROLLBACK,
     )
     if send(place, message):
         _note_told()

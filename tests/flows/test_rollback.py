@@ -152,6 +152,10 @@ def test_new_content_that_waits_is_published_after_a_rollback(two) -> None:  # t
 def test_what_cannot_be_rolled_back_to_is_said(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     assert back(site) == 1
     assert "has no published forecast" in capsys.readouterr().err
+    (mail,) = site.mail()
+    assert mail["Subject"] == f"Rollback of {site.name} failed at Roll-Back"
+    assert f"The rollback of {site.name} could not be done." in mail["Message"]
+    assert "No forecast has been published yet." in mail["Message"]
     assert site.run().is_completed()
     before = live(site)
     assert back(site) == 1

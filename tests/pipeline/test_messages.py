@@ -6,7 +6,7 @@ import pytest
 
 from pipeline import messages
 from pipeline.accuracy import Accuracy, Window
-from pipeline.errors import BadInput, Problem, ResourceFailed
+from pipeline.errors import BadInput, Missing, Problem, ResourceFailed
 from pipeline.form import FileForm, InputForm
 from pipeline.publish import Manifest
 from pipeline.record import Record
@@ -143,6 +143,26 @@ def test_failure_before_any_forecast_says_so_and_lists_the_problems(workload):
     assert "2 problems" in told.body
     assert "train/a.csv, row 2 is x" in told.body
     assert "No forecast has been published yet." in told.body
+
+
+def test_a_rollback_that_failed_is_called_one(workload):
+    error = Missing("Run x has no forecast in the archive.", "Choose a run that `--list` shows.")
+    told = messages.failure(workload, "Roll-Back", error, None, "http://x/1", MANIFEST, is_rollback=True)
+    assert told.subject == "Rollback of demand/shop failed at Roll-Back"
+    assert told.body.startswith("The rollback of demand/shop could not be done.\n")
+    assert "could not be made" not in told.body
+    assert "What is published has not changed: run 0123456789ab" in told.body
+
+
+def test_a_rollback_that_failed_after_it_was_done_says_so(workload):
+    back = dataclasses.replace(MANIFEST, kind="rollback", by="http://x/1")
+    error = ResourceFailed("The table is gone.", "Run it again.")
+    told = messages.failure(workload, "Roll-Back", error, None, "http://x/1", back, is_rollback=True)
+    assert told.body.startswith("The rollback of demand/shop was done, but the run failed after that.\n")
+    assert "This run's forecast is published" not in told.body
+    assert "The earlier forecast is published again: run 0123456789ab" in told.body
+    another = messages.failure(workload, "Roll-Back", error, None, "http://x/2", back, is_rollback=True)
+    assert "could not be done" in another.body
 
 
 def test_failure_after_publication_says_that_the_forecast_is_out(workload):
