@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from prefect.runtime import flow_run
 
 from blocks.installation import Installation
-from pipeline import drift, ledger, record, report
+from pipeline import drift, ledger, publish, record, report, storage
 from pipeline import verdict as verdicts
 from pipeline.accuracy import Accuracy
 from pipeline.report import Facts
@@ -58,14 +58,17 @@ def report_failure(place: Installation, workload: Workload, failed: StepFailed) 
 
 
 def _links(place: Installation, workload: Workload, run: str) -> Mapping[str, tuple[str, str]]:
-    s3, at = place.client("s3"), workload.uri
+    """What there is of the run: a run that failed has left a part of it, and published nothing."""
+    s3 = place.client("s3")
+    live = publish.current(s3, workload)
     places = {
-        "published forecast": at("forecast/manifest.json"),
-        "archived forecast": at(f"history/clean/{run}/"),
-        "record of the run": at(f"runs/{run}/manifest.json"),
-        "findings in the data": at(f"runs/{run}/quality.json"),
+        "published forecast" if live and live.run == run else "forecast still published": publish.MANIFEST,
+        "archived forecast": f"{publish.ARCHIVE}{run}/",
+        "record of the run": f"runs/{run}/manifest.json",
+        "findings in the data": f"runs/{run}/quality.json",
     }
-    found = {what: (uri, weblink(s3, uri)) for what, uri in places.items()}
+    there = {what: workload.uri(rel) for what, rel in places.items() if storage.keys(s3, workload, rel)}
+    found = {what: (uri, weblink(s3, uri)) for what, uri in there.items()}
     page = flow_run.get_flow_run_ui_url()
     return {**found, "run in Prefect": (page, page)} if page else found
 

@@ -207,6 +207,28 @@ def test_wrong_params_fail_with_every_problem_and_create_nothing(site: Site) -> 
     assert "PredictorName" in mail["Message"]
 
 
+def test_the_report_of_a_run_that_published_nothing_links_only_what_is_there(site: Site) -> None:
+    site.put("train/demand.csv", "timestamp,target_value,item_id\n2024-01-01 00:00:00,much,a\n")
+    assert site.run().is_failed()
+    (refused,) = [key for key in site.keys("runs/") if key.endswith("/report.html")]
+    page, run = site.text(refused), refused.split("/")[1]
+    linked = re.findall(rf"<td[^>]*><a href=[^>]*>s3://{site.name}/([^<]*)</a>", page)
+    assert linked == [f"runs/{run}/manifest.json", f"runs/{run}/quality.json"]
+    assert "published forecast" not in page
+    site.upload()
+    assert site.run().is_completed()
+    live = site.manifest()["run"]
+    linked = re.findall(rf">s3://{site.name}/([^<]*)</a>", site.text(f"runs/{live}/report.html"))
+    assert linked[:2] == ["forecast/manifest.json", f"history/clean/{live}/"]
+    site.put("train/demand.csv", "timestamp,target_value,item_id\n2024-01-01 00:00:00,more,a\n")
+    assert site.run().is_failed()
+    (later,) = [
+        key for key in site.keys("runs/") if key.endswith("/report.html") and key[5:17] not in (run, live)
+    ]
+    assert "forecast still published" in site.text(later)
+    assert "archived forecast" not in site.text(later)
+
+
 def test_a_broken_row_fails_naming_file_and_row_and_leaves_the_old_forecast(site: Site) -> None:
     site.run()
     live = site.published()
