@@ -136,6 +136,7 @@ def failure(
     run_link: str | None = None,
     published: Manifest | None = None,
     is_rollback: bool = False,
+    report: str | None = None,
 ) -> Message:
     """Tells which step failed, why, what to do, and what readers see meanwhile.
 
@@ -143,6 +144,7 @@ def failure(
         step: the step's name: `Import-Data`.
         published: the forecast that is still live, if there is one.
         is_rollback: whether an earlier forecast was to come back, and none was to be made.
+        report: the address of the run's report, if it has one.
     """
     subject, done, undone, new, old = _ROLLBACK if is_rollback else _FORECAST
     is_out = (
@@ -158,6 +160,7 @@ def failure(
         "",
         _live(published, new if is_out else old),
         "The uploaded files are where they were.",
+        *([f"Report: {one_line(report)}"] if report else []),
         *_link(run_link),
     ]
     return _message(f"{subject} of {workload.label} failed at {step}", lines)

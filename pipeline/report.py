@@ -132,13 +132,13 @@ def _template() -> Template:
 
 
 def _headline(facts: Facts) -> str:
+    of = facts.manifest
+    published = f"Published: {of.rows} rows for {of.item_count}, {of.period}." if of else None
     if facts.failure is not None:
         step, cause, _ = facts.failure
-        return f"No new forecast was published: {step}: {cause}"
-    if facts.manifest is None:
-        return "The run has not published a forecast."
-    of = facts.manifest
-    return f"Published: {of.rows} rows for {of.item_count}, {of.period}."
+        told = f"{published} The run failed after that" if published else "No new forecast was published"
+        return f"{told}: {step}: {cause}"
+    return published or "The run has not published a forecast."
 
 
 def _failure(facts: Facts) -> Section:

@@ -51,7 +51,10 @@ def notify(job: Job, published: Published, accuracy: Accuracy | None, warnings: 
 
 @step("Notify", "Notify of failure")
 def notify_of_failure(place: Installation, workload: Workload, failed: StepFailed) -> None:
-    """Tell which step failed, why, what to do, and which forecast is still published; close the record."""
+    """Tell which step failed, why, what to do, and which forecast is still published; close the record.
+
+    The report comes first: the message says where it lies.
+    """
     run = failed.job.run if failed.job else None
     message = messages.failure(
         workload,
@@ -62,14 +65,15 @@ def notify_of_failure(place: Installation, workload: Workload, failed: StepFaile
         published=still_published(place, workload),
         is_rollback=flow_run.get_flow_name() == ROLLBACK,
     )
+    written = report_failure(place, workload, failed)
     if send(place, message):
         _note_told()
     if failed.job:
         _close(failed.job, failed)
     note_failed(place, workload, failed)
-    report_failure(place, workload, failed)
 
 
+        report=written,
 def _note_told() -> None:
     """Mark the flow run, so that nobody is told again from outside; without the mark they are."""
     try:

@@ -37,24 +37,38 @@ def write_report(job: Job, published: Published, accuracy: Accuracy | None) -> N
     _show(job.place, job.workload, report.write(job.s3, job.workload, job.run, facts))
 
 
-def report_failure(place: Installation, workload: Workload, failed: StepFailed) -> None:
-    """Write the report of a run that ended without its result; whatever goes wrong is only logged."""
+def report_failure(place: Installation, workload: Workload, failed: StepFailed) -> str | None:
+    """Write the report of a run that ended without its result; whatever goes wrong is only logged.
+
+    A run that failed after it had written its report keeps that one.
+
+    Returns:
+        Its address; None where there is none: nobody knows the run's content, or it could not be written.
+    """
     if failed.job is None:
-        return
+        return None
     run = failed.job.run
     try:
         s3 = place.client("s3")
+        live = publish.current(s3, workload)
+        is_out = live is not None and live.run == run
+        if is_out and storage.keys(s3, workload, report.path(run)):
+            return workload.uri(report.path(run))
         facts = Facts(
             record=record.read(s3, workload, run),
+            manifest=live if is_out else None,
             verdict=verdicts.read(s3, workload, run),
             quality=report.gathered(s3, workload, run),
             drift=drift.kept(s3, workload, run),
             links=_links(place, workload, run),
             failure=(failed.step, failed.cause.what, failed.cause.remedy),
         )
-        _show(place, workload, report.write(s3, workload, run, facts))
+        address = report.write(s3, workload, run, facts)
+        _show(place, workload, address)
+        return address
     except Exception:
         logger().warning("The report of the failed run could not be written", exc_info=True)
+        return None
 
 
 def _links(place: Installation, workload: Workload, run: str) -> Mapping[str, tuple[str, str]]:

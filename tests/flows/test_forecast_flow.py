@@ -171,6 +171,9 @@ def test_a_clean_up_that_was_interrupted_is_finished_by_the_next_run(site: Site)
     site.configure(PerformDelete=True)
     unlucky(site, "delete_predictor")
     assert site.run().is_failed()
+    written = f"runs/{site.manifest()['run']}/report.html"
+    assert "Published: 36 rows" in site.text(written), "it has its report"
+    assert f"Report: s3://{site.name}/{written}\n" in site.mail()[-1]["Message"]
     assert site.forecast.of_kind("predictor")
     state = site.run()
     assert state.message.startswith("Already forecast")
@@ -205,6 +208,7 @@ def test_wrong_params_fail_with_every_problem_and_create_nothing(site: Site) -> 
     assert not site.forecast.created()
     (mail,) = site.mail()
     assert "PredictorName" in mail["Message"]
+    assert "Report:" not in mail["Message"], "there is no run yet"
 
 
 def test_the_report_of_a_run_that_published_nothing_links_only_what_is_there(site: Site) -> None:
@@ -212,6 +216,8 @@ def test_the_report_of_a_run_that_published_nothing_links_only_what_is_there(sit
     assert site.run().is_failed()
     (refused,) = [key for key in site.keys("runs/") if key.endswith("/report.html")]
     page, run = site.text(refused), refused.split("/")[1]
+    (mail,) = site.mail()
+    assert f"\nReport: s3://{site.name}/{refused}\n" in mail["Message"]
     linked = re.findall(rf"<td[^>]*><a href=[^>]*>s3://{site.name}/([^<]*)</a>", page)
     assert linked == [f"runs/{run}/manifest.json", f"runs/{run}/quality.json"]
     assert "published forecast" not in page

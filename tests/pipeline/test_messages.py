@@ -137,6 +137,13 @@ def test_failure_tells_step_cause_remedy_and_what_is_still_live(workload):
         assert part in told.body
 
 
+def test_failure_names_the_report_where_there_is_one(workload):
+    error = ResourceFailed("It failed.", "Try again.")
+    told = messages.failure(workload, "Import-Data", error, report="s3://demand/shop/runs/x/report.html")
+    assert "\nReport: s3://demand/shop/runs/x/report.html\n" in told.body
+    assert "Report:" not in messages.failure(workload, "Start", error).body
+
+
 def test_failure_before_any_forecast_says_so_and_lists_the_problems(workload):
     problems = [Problem(f"train/a.csv, row {n}", "x", "it has to be a number", "Correct it.") for n in (1, 2)]
     told = messages.failure(workload, "Check-Input", BadInput(problems))

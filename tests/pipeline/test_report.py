@@ -125,6 +125,14 @@ def test_a_failed_run_says_why_and_what_to_do(workload):
     assert "Accuracy" not in text
 
 
+def test_a_run_that_failed_after_it_had_published_says_both(workload):
+    failed = Facts(manifest=MANIFEST, failure=("Update-Resources", "The table is gone.", "Run it again."))
+    text = Page(render(workload, RUN, failed)).text
+    assert "Published: 144 rows for 2 items" in text
+    assert "The run failed after that: Update-Resources: The table is gone." in text
+    assert "No new forecast" not in text
+
+
 @pytest.mark.parametrize(("wape", "word"), [(0.1, "better"), (0.3, "worse")])
 def test_the_last_forecast_stands_beside_a_naive_one(workload, wape, word):
     facts = replace(FACTS, outcome=replace(SCORE, wape=wape))
