@@ -3,9 +3,9 @@
     Finding   one rule, broken in one column of one file: how often, and a few examples
     Report    all findings of a run, with the files and the rows that were counted
 
-Keys and values out of the rows stand in `runs/<run>/quality.json` only, which lies beside the data. Whatever
-leaves the bucket (errors, messages, logs, artifacts) is made from `place`, `rule` and `remedy`, and names
-file, row and column.
+Keys and values out of the rows stand in `runs/<run>/quality.json` only, which lies beside the data. What of
+these findings leaves the bucket (errors, messages, logs, artifacts) is made from `place`, `rule` and
+`remedy`, and names file, row and column.
 """
 
 from collections.abc import Iterable, Iterator

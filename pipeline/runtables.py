@@ -135,7 +135,10 @@ def drift_of(s3: Any, workload: Workload, run: str) -> str | None:
 
 
 def reason_of(cause: PipelineError) -> str:
-    """Cause and remedy in a line, without what stands in the cells of an upload and without passwords."""
+    """Cause and remedy in a line, without what stands in the cells of an upload and without passwords.
+
+    A forecast that is refused is told with the items that the gate names.
+    """
     if isinstance(cause, BadInput):
         told = [f"{each.where}: {each.rule}. {each.remedy}" for each in cause.problems]
         text = " ".join([cause.what, *told])
