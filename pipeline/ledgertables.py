@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline import catalogue
 from pipeline.catalogue import own_name
+from pipeline.errors import translated
 from pipeline.ledger import FOLDER
 from pipeline.params import Params
 from pipeline.tables import PARQUET_STORAGE
@@ -45,6 +46,9 @@ OWN = {"timestamp": "string", "step": "int", "type": "string"} | dict.fromkeys(
 COLUMN = re.compile(rf"\b({'|'.join(OWN)})\b")
 
 
+ENDINGS = ("ledger", "compared", "outcome", "outcome_by_item", "outcome_by_step")  # in the order of writing
+
+
 def register(glue: Any, database: str, workload: Workload, params: Params, runs: Iterable[str]) -> list[str]:
     """Brings the ledger's table, its views and the partitions of these runs up to date.
 
@@ -60,6 +64,17 @@ def register(glue: Any, database: str, workload: Workload, params: Params, runs:
     for one in views:
         catalogue.put_table(glue, database, one)
     return [f"{database}.{one['Name']}" for one in (ledger, *views)]
+
+
+def there(glue: Any, database: str, workload: Workload) -> list[str]:
+    """The names of table and views, `database.name`; none as long as no forecast has been scored."""
+    names = [f"{workload.slug}_{ending}" for ending in ENDINGS]
+    with translated(f"looking for Glue table {database}.{names[-1]}"):
+        try:
+            glue.get_table(DatabaseName=database, Name=names[-1])
+        except glue.exceptions.EntityNotFoundException:
+            return []
+    return [f"{database}.{name}" for name in names]
 
 
 def _keys(params: Params) -> list[str]:

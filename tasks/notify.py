@@ -7,7 +7,7 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
 from blocks.installation import Installation
-from pipeline import drift, ledger, messages, record
+from pipeline import drift, ledger, ledgertables, messages, record
 from pipeline import verdict as verdicts
 from pipeline.accuracy import Accuracy
 from pipeline.errors import BadForecast, BadInput, PipelineError
@@ -36,7 +36,7 @@ def notify(job: Job, published: Published, accuracy: Accuracy | None, warnings: 
         published.manifest,
         known,
         accuracy,
-        published.tables,
+        [*published.tables, *_ledger_tables(job)],
         deleted=job.params.perform_delete,
         run_link=flow_run.get_flow_run_ui_url(),
         checked=verdict.words() if verdict else None,
@@ -49,6 +49,15 @@ def notify(job: Job, published: Published, accuracy: Accuracy | None, warnings: 
     reached(job, state="published")
 
 
+def _ledger_tables(job: Job) -> list[str]:
+    """The tables that Keep-Ledger has written, in this run or before."""
+    try:
+        return ledgertables.there(job.place.client("glue"), job.place.database, job.workload)
+    except PipelineError as error:
+        logger().warning("The message does not list the tables of the ledger: %s", error)
+        return []
+
+
 @step("Notify", "Notify of failure")
 def notify_of_failure(place: Installation, workload: Workload, failed: StepFailed) -> None:
     """Tell which step failed, why, what to do, and which forecast is still published; close the record.
@@ -56,6 +65,7 @@ def notify_of_failure(place: Installation, workload: Workload, failed: StepFaile
     The report comes first: the message says where it lies.
     """
     run = failed.job.run if failed.job else None
+    written = report_failure(place, workload, failed)
     message = messages.failure(
         workload,
         failed.step,
@@ -64,8 +74,8 @@ def notify_of_failure(place: Installation, workload: Workload, failed: StepFaile
         run_link=flow_run.get_flow_run_ui_url(),
         published=still_published(place, workload),
         is_rollback=flow_run.get_flow_name() == ROLLBACK,
+        report=written,
     )
-    written = report_failure(place, workload, failed)
     if send(place, message):
         _note_told()
     if failed.job:
@@ -73,7 +83,6 @@ def notify_of_failure(place: Installation, workload: Workload, failed: StepFaile
     note_failed(place, workload, failed)
 
 
-        report=written,
 def _note_told() -> None:
     """Mark the flow run, so that nobody is told again from outside; without the mark they are."""
     try:

@@ -66,10 +66,11 @@ def scores(stand_in: GatewayProcess, params: Params, tmp_path_factory: pytest.Te
     for run, begin in (("one", 20), ("two", 24), ("three", 29)):
         _archive(s3, run, begin, tmp_path_factory.mktemp(run))
     found = ledger.keep(s3, WORKLOAD, params, ["shop/train/a.csv"])
+    glue = stand_in.client("glue")
+    assert ledgertables.there(glue, DATABASE, WORKLOAD) == []
     for _ in range(2):  # again changes nothing
-        names = ledgertables.register(
-            stand_in.client("glue"), DATABASE, WORKLOAD, params, [one.run for one in found]
-        )
+        names = ledgertables.register(glue, DATABASE, WORKLOAD, params, [one.run for one in found])
+        assert ledgertables.there(glue, DATABASE, WORKLOAD) == names
     assert len(names) == 5
     return found
 

@@ -26,6 +26,14 @@ def tables(site: Site) -> dict[str, dict[str, Any]]:
     return {one["Name"].removeprefix(f"{slug}_"): one for one in listed}
 
 
+def listed(mail: dict[str, str]) -> set[str]:
+    """The tables that the message names, by the end of their names."""
+    (line,) = [line for line in mail["Message"].splitlines() if line.startswith("Tables: ")]
+    names = [name.split(".")[1] for name in line.removeprefix("Tables: ").split(", ")]
+    slug = next(name.removesuffix("_train") for name in names if name.endswith("_train"))
+    return {name.removeprefix(f"{slug}_") for name in names}
+
+
 @pytest.mark.parametrize("later", [NAMED, "day,sold,sku"], ids=["the same header", "another header"])
 def test_a_forecast_is_scored_whatever_the_header_calls_the_columns(site: Site, later: str) -> None:
     site.configure(Retraining={"When": "needed", "MostAccuracyFall": 0.2})
@@ -34,7 +42,8 @@ def test_a_forecast_is_scored_whatever_the_header_calls_the_columns(site: Site, 
     first = site.manifest()["run"]
     assert site.published()[0] == f"{NAMED},type"
     assert not LEDGER & set(tables(site)), "nothing has come yet"
-    site.mail()
+    (mail,) = site.mail()
+    assert listed(mail) == set(tables(site))
 
     upload(site, 6, later)
     state = site.run()
@@ -53,6 +62,7 @@ def test_a_forecast_is_scored_whatever_the_header_calls_the_columns(site: Site, 
     assert shown[:4] == ["item_id", "timestamp", "step", "type"], "names of the schema, as in all tables"
     (mail,) = site.mail()
     assert f"Last time: Run {first}'s forecast was off by" in mail["Message"]
+    assert listed(mail) == set(found), "the message lists all of them"
     assert "turned out worse than its backtests promised" in mail["Message"], "and it counts"
 
 
