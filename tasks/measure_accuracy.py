@@ -1,4 +1,4 @@
-"""Measure-Accuracy: how good the predictor was on the past, in every backtest window."""
+"""Measure-Accuracy: how good the predictor was on the past, as far as the service tells its backtests."""
 
 from pipeline import accuracy
 from pipeline.accuracy import Accuracy
@@ -19,7 +19,13 @@ def measure_accuracy(job: Job, predictor_arn: str) -> Accuracy:
         job.workload,
         "accuracy",
         measured.rows(),
-        f"Accuracy of run `{job.run}` in every backtest window (lower is better). {measured.words()}",
+        f"Accuracy of run `{job.run}` {_where(measured)} (lower is better). {measured.words()}",
     )
     reached(job, accuracy=measured.to_dict())
     return measured
+
+
+def _where(measured: Accuracy) -> str:
+    """Of an AutoPredictor the service tells the mean over its windows, and no single one."""
+    has_windows = any(not window.is_summary for window in measured.windows)
+    return "in each backtest window, and on average (SUMMARY)" if has_windows else "over all backtest windows"
