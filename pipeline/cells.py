@@ -30,6 +30,9 @@ CONTROL = r"[\x00-\x1f\x7f]"
 EDGE_BLANK = r"^\s|\s$"
 FORMULA = r"^([=@]|[+-][^\d.])"
 
+NO_TIME = "the cell is empty, and each row has to have a time"
+FILL = "Fill it, remove the row, or let a few such rows be set aside: Checks.MostBadRows in params.json."
+
 
 @dataclass
 class Census:
@@ -169,7 +172,7 @@ class CellCheck:
         if kind == "key":
             empty = _flags(pc.equal(pc.utf8_trim_whitespace(texts), "")) & good
             rule = "it tells the series apart and must not be empty"
-            self._report(attribute.name, rule, "Fill it, or remove the row.", empty, positions, texts)
+            self._report(attribute.name, rule, FILL, empty, positions, texts)
             good = good & ~empty
         return texts, good
 
@@ -294,6 +297,8 @@ class CellCheck:
         times, fits = parse_times(texts, self._expectation.timestamp_format)
         bad = ~fits & good
         if bad.any():
+            empty = bad & _flags(pc.equal(pc.utf8_trim_whitespace(texts), ""))
+            self._report(attribute.name, NO_TIME, FILL, empty, positions, texts)
             zoned = bad & _flags(pc.match_substring_regex(texts, ZONED))
             rule = "it carries a time zone, and the service reads times without one"
             remedy = (
@@ -302,7 +307,7 @@ class CellCheck:
             self._report(attribute.name, rule, remedy, zoned, positions, texts)
             rule = f"it has to be a time in the form {self._expectation.timestamp_format} (TimestampFormat)"
             remedy = "Write the times in this form, or correct TimestampFormat in params.json."
-            self._report(attribute.name, rule, remedy, bad & ~zoned, positions, texts)
+            self._report(attribute.name, rule, remedy, bad & ~zoned & ~empty, positions, texts)
         absurd = good & fits & ~_flags(pc.fill_null(pc.and_(*_bounds(times)), True))
         self._report_absurd(attribute, absurd, positions, texts)
         return times, fits & good & ~absurd
@@ -317,8 +322,7 @@ class CellCheck:
             everywhere = np.ones(len(raw), dtype=bool)
             self._report(attribute.name, rule, remedy, everywhere, positions, raw, WARNING)
         bad = _flags(pc.is_null(raw))
-        remedy = "Fill it, or remove the row."
-        self._report(attribute.name, "the time is missing", remedy, bad, positions, raw)
+        self._report(attribute.name, NO_TIME, FILL, bad, positions, raw)
         absurd = _is_absurd(raw)
         self._report_absurd(attribute, absurd, positions, pc.cast(raw, _whole_numbers(raw.type)))
         times = pc.cast(pc.if_else(pa.array(absurd), None, raw), pa.timestamp("us"), safe=False)

@@ -8,7 +8,7 @@ Only files with such rows are written anew; a cell that stays is written with th
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,7 +46,7 @@ def clean(
     Args:
         source: the same bytes as were examined. fates: of its whole rows. uint8 [rows]
     """
-    rejected = _Rejected(folder / "rejected.csv", spec, fate)
+    rejected = _Rejected(folder / "rejected.csv", dict(zip(spec.columns, form.columns, strict=True)), fate)
     writer: _Writer = _CsvRows(folder / "kept") if form.format == CSV else _ParquetRows(folder / "kept", form)
     file: CsvFile | ParquetFile = (
         CsvFile(source, len(spec.columns)) if form.format == CSV else ParquetFile(source)
@@ -109,10 +109,14 @@ class _ParquetRows:
 
 
 class _Rejected:
-    """The file of bad rows; it begins with the first of them."""
+    """The file of bad rows; it begins with the first of them.
 
-    def __init__(self, place: Path, spec: DatasetSpec, fate: FileFate) -> None:
-        self._place, self._spec, self._fate = place, spec, fate
+    Args:
+        names: what the file calls each column of the schema, in their order.
+    """
+
+    def __init__(self, place: Path, names: Mapping[str, str], fate: FileFate) -> None:
+        self._place, self._names, self._fate = place, names, fate
         self._file: io.TextIOWrapper | None = None
         self._rows: Any = None
 
@@ -136,14 +140,15 @@ class _Rejected:
 
     def _reason(self, code: int) -> tuple[str, str]:
         known = self._fate.reasons
-        return known[code - 1] if code <= len(known) else ("", "another rule")
+        column, rule = known[code - 1] if code <= len(known) else ("", "another rule")
+        return self._names.get(column, column), rule
 
     def _write(self, rows: Iterable[Sequence[Any]]) -> None:
         for row in rows:
             if self._file is None:
                 self._file = self._place.open("w", encoding="utf-8", newline="")
                 self._rows = csv.writer(self._file, lineterminator="\n")
-                self._rows.writerow(["row", "column", "rule", *self._spec.columns])
+                self._rows.writerow(["row", "column", "rule", *self._names.values()])
             self._rows.writerow(row)
 
 

@@ -223,6 +223,8 @@ def _report(
         report.rows += inspection.rows
         report.bad_rows += inspection.bad_rows
         report.files += [_file(workload, role, form) for form in inspection.forms]
+    for inspection in inspections.values():
+        _name_as_the_files_do(workload, inspection)
     for stored in inputs.ignored:
         rule = "a newer file is the data (Checks.Files is snapshot); this one was not read"
         name = stored.key[len(workload.folder) :]
@@ -238,6 +240,16 @@ def _report(
     if not report.is_refused:
         report.findings += _length_findings(params, censuses[TARGET])
     return report
+
+
+def _name_as_the_files_do(workload: Workload, inspection: Inspection) -> None:
+    """Findings are about columns of the schema; people look for the name in the file's header."""
+    headers = {form.key[len(workload.folder) :]: form for form in inspection.forms if form.has_header}
+    for finding in inspection.findings:
+        form = headers.get(finding.file)
+        if form is not None and finding.column in inspection.spec.columns:
+            called = form.columns[inspection.spec.position(finding.column)].strip()
+            finding.called = called if called.lower() != finding.column.lower() else ""
 
 
 def _file(workload: Workload, role: str, form: FileForm) -> dict[str, Any]:

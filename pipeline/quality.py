@@ -26,6 +26,7 @@ ORDER = (ERROR, BAD_ROW, SET_ASIDE, CHANGED, WARNING)
 EXAMPLES = 5  # of each finding; the rest is counted
 SHOWN_SENTENCES = 10  # in a message; all are in the report
 LONGEST_PLACE = 120
+LONGEST_NAME = 40  # of a column
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,16 @@ class Finding:
     severity: str = ERROR
     count: int = 1
     examples: list[Example] = field(default_factory=list)
+    called: str = ""  # the column in the header of the file, where that is another name
+
+    @property
+    def column_words(self) -> str:
+        """The column as the schema names it and, where it differs, as the file does."""
+        return column_words(self.column, self.called)
 
     def places(self) -> Iterator[str]:
         """Where it was found, as far as it is told: `train/a.csv, row 3, column price`."""
-        column = f", column {self.column}" if self.column else ""
+        column = f", column {self.column_words}" if self.column else ""
         for example in self.examples or [Example(None)]:
             row = f", row {example.row}" if example.row is not None else ""
             yield f"{printable(self.file)}{row}{column}"
@@ -61,7 +68,7 @@ class Finding:
         listed = ", ".join(map(str, rows[:EXAMPLES])) + (" …" if self.count > len(rows) else "")
         where = f" ({'rows' if len(rows) > 1 else 'row'} {listed})" if rows else ""
         times = f", {self.count} times" if rows and self.count > 1 else ""
-        column = f", column {self.column}" if self.column else ""
+        column = f", column {self.column_words}" if self.column else ""
         return f"{printable(self.file)}{column}{where}{times}: {self.rule}. {self.remedy}"
 
 
@@ -134,7 +141,7 @@ class Report:
                 "what": finding.severity,
                 "file": printable(finding.file),
                 "row": ", ".join(str(e.row) for e in finding.examples if e.row is not None),
-                "column": finding.column,
+                "column": finding.column_words,
                 "count": finding.count,
                 "rule": finding.rule,
                 "remedy": finding.remedy,
@@ -148,6 +155,11 @@ def write(s3: Any, workload: Workload, run: str, report: Report) -> str:
     path = f"runs/{run}/quality.json"
     storage.write_json(s3, workload, path, report.to_dict())
     return workload.uri(path)
+
+
+def column_words(column: str, called: str = "") -> str:
+    """A column for people: its name in the schema, and the file's own where that is another."""
+    return f"{column} (in the file: {printable(called, LONGEST_NAME)})" if called else column
 
 
 def printable(text: str, longest: int = LONGEST_PLACE) -> str:

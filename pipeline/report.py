@@ -21,7 +21,7 @@ from pipeline.drift import Finding
 from pipeline.errors import translated
 from pipeline.ledger import Score
 from pipeline.publish import Manifest
-from pipeline.quality import printable
+from pipeline.quality import column_words, printable
 from pipeline.recalibration import Adjustment
 from pipeline.record import Record
 from pipeline.verdict import Verdict, figure
@@ -228,7 +228,7 @@ def _quality(facts: Facts) -> Section:
             "what": one["severity"],
             "file": printable(one["file"]),
             "row": ", ".join(str(e["row"]) for e in one["examples"] if e["row"] is not None),
-            "column": one["column"],
+            "column": column_words(one["column"], one.get("called", "")),
             "count": one["count"],
             "rule": one["rule"],
             "remedy": one["remedy"],

@@ -89,6 +89,23 @@ def test_few_bad_rows_are_set_aside_with_their_reason_and_the_rest_is_imported(
     assert sum("rejected/" in sentence for sentence in form.warnings) == 3
 
 
+def test_columns_are_called_as_the_file_calls_them(put, contracted, snapshot, hourly_csv):
+    bad = ",1,a\n2024-01-09 00:00:00,many,a\n"
+    put("train/a.csv", ("ORDER DATE,Target_Value,sku\n" + bad + hourly_csv(60)).encode())
+    report, form = contracted(MostBadRows=0.1)
+    rejected = snapshot()["shop/runs/run/rejected/train/a.csv"].decode().splitlines()
+    assert rejected[0] == "row,column,rule,ORDER DATE,Target_Value,sku"
+    assert rejected[1].startswith("2,ORDER DATE,")
+    assert rejected[2].startswith("3,Target_Value,")
+    told = [row["column"] for row in report.table()]
+    assert told == ["timestamp (in the file: ORDER DATE)", "target_value"]
+    assert any("column timestamp (in the file: ORDER DATE) (row 2)" in each for each in form.warnings)
+    with pytest.raises(
+        BadInput, match=r"row 2, column timestamp \(in the file: ORDER DATE\): the cell is empty"
+    ):
+        contracted()
+
+
 def test_at_the_tolerated_share_the_run_goes_on_and_above_it_does_not(put, contracted, hourly_csv):
     put("train/a.csv", (HEADER + hourly_csv(49) + "x,1,a\nx,1,a\n").encode())
     report, _ = contracted(MostBadRows=0.02)

@@ -131,7 +131,12 @@ BROKEN_ROWS = {
     "a time without its hour": ("2024-01-01,1,a\n", "a time in the form yyyy-MM-dd HH:mm:ss"),
     "a day that does not exist": ("2024-02-30 01:00:00,1,a\n", "column timestamp: it has to be a time"),
     "an hour that does not exist": ("2024-01-01 25:00:00,1,a\n", "column timestamp"),
-    "no time": (",1,a\n", "row 2, column timestamp: it has to be a time"),
+    "no time": (
+        ",1,a\n",
+        "row 2, column timestamp: the cell is empty, and each row has to have a time. Fill it, remove the "
+        "row, or let a few such rows be set aside: Checks.MostBadRows",
+    ),
+    "a blank for a time": (" ,1,a\n", "row 2, column timestamp: the cell is empty"),
     "a word for a number": (
         "2024-01-01 01:00:00,many,a\n",
         "column target_value: it has to be a number",
