@@ -6,6 +6,7 @@ comes from the customer is escaped, and no address is fetched to show it.
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,6 +31,7 @@ from pipeline.workload import Workload
 TEMPLATE = "report.html.jinja"
 MOST_ROWS = 200  # of a table; the rest is in the objects that are linked
 LONGEST_LINE = 24  # letters that are never broken: a time, a name, a number
+LIST = re.compile(r"\d+(, \d+)+")  # of the numbers of rows
 SHORTER = {"AverageWeightedQuantileLoss": "average wQL"}  # names of columns
 
 
@@ -42,8 +44,13 @@ class Cell:
     link: str = ""
 
     @property
-    def is_long(self) -> bool:
-        return len(self.text) > LONGEST_LINE
+    def shape(self) -> str:
+        """How it is set: a number and a short text stay on their line, a long text and a list do not."""
+        if self.is_number:
+            return "number"
+        if LIST.fullmatch(self.text):
+            return "list"
+        return "long" if len(self.text) > LONGEST_LINE else "short"
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,11 @@ class Section:
     rows: tuple[tuple[Cell, ...], ...] = ()
     picture: str = ""  # a data: address
     code: str = ""
+
+    @property
+    def shape(self) -> str:
+        """How its table is set: a name and a value fit beside each other on every screen."""
+        return "many" if len(self.columns) > 2 else "pairs"
 
     @property
     def is_empty(self) -> bool:
@@ -226,12 +238,12 @@ def _quality(facts: Facts) -> Section:
     rows = [
         {
             "what": one["severity"],
-            "file": printable(one["file"]),
-            "row": ", ".join(str(e["row"]) for e in one["examples"] if e["row"] is not None),
-            "column": column_words(one["column"], one.get("called", "")),
-            "count": one["count"],
             "rule": one["rule"],
             "remedy": one["remedy"],
+            "file": printable(one["file"]),
+            "column": column_words(one["column"], one.get("called", "")),
+            "count": one["count"],
+            "row": ", ".join(str(e["row"]) for e in one["examples"] if e["row"] is not None),
         }
         for one in facts.quality["findings"]
     ]

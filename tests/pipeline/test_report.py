@@ -98,6 +98,23 @@ def test_what_a_customer_wrote_is_text_and_values_of_rows_are_not_told(workload)
     assert "a secret" not in page
 
 
+def test_a_list_of_rows_wraps_and_comes_last(workload):
+    finding = FACTS.quality["findings"][0] | {"examples": [{"row": n, "value": ""} for n in (102345, 102346)]}
+    page = render(workload, RUN, replace(FACTS, quality={**FACTS.quality, "findings": [finding]}))
+    names = re.findall(r'<th scope="col">([^<]*)</th>', page[page.index("Findings in the data") :])
+    assert names[:7] == ["what", "rule", "remedy", "file", "column", "count", "row"]
+    assert '<td class="list" data-name="row">102345, 102346</td></tr>' in page
+
+
+def test_on_a_narrow_screen_each_cell_of_a_wide_table_says_its_column(workload):
+    page = render(workload, RUN, FACTS)
+    tables = re.findall(r'<table class="(\w+)">(.*?)</table>', page, re.DOTALL)
+    assert {shape for shape, _ in tables} == {"pairs", "many"}
+    for shape, table in tables:
+        assert shape == "pairs" or table.count("<td") == table.count(" data-name=")
+    assert "@media (max-width: 40rem)" in page
+
+
 def test_nothing_is_fetched_to_show_it(workload):
     page = render(workload, RUN, FACTS)
     fetched = [
