@@ -135,16 +135,16 @@ class Report:
         }
 
     def table(self) -> list[dict[str, Any]]:
-        """For people, a row per finding, without the customer's values."""
+        """For people, a row per finding, without the customer's values; what is wide and dull comes last."""
         return [
             {
                 "what": finding.severity,
-                "file": printable(finding.file),
-                "row": ", ".join(str(e.row) for e in finding.examples if e.row is not None),
-                "column": finding.column_words,
-                "count": finding.count,
                 "rule": finding.rule,
                 "remedy": finding.remedy,
+                "file": printable(finding.file),
+                "column": finding.column_words,
+                "count": finding.count,
+                "row": ", ".join(str(e.row) for e in finding.examples if e.row is not None),
             }
             for finding in sorted(self.findings, key=_gravity)
         ]

@@ -56,15 +56,15 @@ class Verdict:
         return "; ".join(parts)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each check, for a table."""
+        """A row for each check, for a table: what was found comes early, lest it is cut off."""
         return [
             {
                 "check": check.name,
                 "result": check.state,
+                "found": check.words,
                 "value": check.value,
                 "limit": check.limit,
                 "in params.json": f"Gate.{check.member}" if check.member else "always",
-                "found": check.words,
             }
             for check in self.checks
         ]

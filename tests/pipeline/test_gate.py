@@ -369,6 +369,11 @@ def test_a_forecast_of_nothing_is_refused_where_there_is_something(params):
     assert {each.name for each in found.failed} == {"flatness", "total"}
 
 
+def test_a_table_says_early_what_was_found(params):
+    rows = judged(params()).rows()
+    assert list(rows[0]) == ["check", "result", "found", "value", "limit", "in params.json"]
+
+
 def test_a_verdict_is_kept_as_it_was(s3, workload, params):
     found = judged(params(MostWidth=False), one_odd(middle=75.0))
     verdict.write(s3, workload, found)
