@@ -117,15 +117,19 @@ class Comparison:
         if policy == "sum" and self._is_target:
             self._add_up(part, repeats)
 
+    @property
+    def _same(self) -> str:
+        """What two rows have in common that are duplicates."""
+        return "item" if self._spec.type == METADATA else "series and time"
+
     def _refuse(self, part: Part, repeats: np.ndarray, across: np.ndarray) -> None:
-        what = "item" if self._spec.type == METADATA else "series and time"
         ways = '"last" or "sum"' if self._is_target else '"last"'
         remedy = f"Remove one of them, or say in params.json what counts: Checks.Duplicates {ways}"
         for broken, rule, more in (
-            (repeats & ~across, f"another row of the file has the same {what}", "."),
+            (repeats & ~across, f"another row of the file has the same {self._same}", "."),
             (
                 repeats & across,
-                f"another file has a row of the same {what}",
+                f"another file has a row of the same {self._same}",
                 ', or Checks.Files "snapshot".',
             ),
         ):
@@ -135,8 +139,8 @@ class Comparison:
 
     def _tell_of_merging(self, part: Part, replaced: np.ndarray, policy: str) -> None:
         added = policy == "sum" and self._is_target
-        how = "was added to a later one" if added else "was replaced by a later one"
-        rule = f'of the same series and time it {how} (Checks.Duplicates is "{policy}")'
+        how = "added to" if added else "replaced by"
+        rule = f'the row was {how} a later one of the same {self._same} (Checks.Duplicates is "{policy}")'
         self._note(part.rows[replaced], rule, "Nothing has to be done if that is meant.", CHANGED)
 
     def _add_up(self, part: Part, repeats: np.ndarray) -> None:

@@ -84,6 +84,8 @@ class BadInput(PipelineError):
         return f"The input has {self.total} problem{'s' if self.total != 1 else ''}; nothing was created."
 
     def _details(self) -> str:
+        if self.total == 1:
+            return str(self.problems[0])
         lines = [f"- {problem}" for problem in self.problems[:SHOWN_PROBLEMS]]
         if self.total > len(lines):
             lines.append(f"- … and {self.total - len(lines)} more.")

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline import timestamps
 from pipeline.accuracy import Accuracy
 from pipeline.decision import Decision
-from pipeline.errors import PipelineError
+from pipeline.errors import BadInput, PipelineError
 from pipeline.frequency import Frequency
 from pipeline.publish import Manifest
 from pipeline.recalibration import Adjustment
@@ -203,7 +203,10 @@ def remedy_of(error: BaseException) -> str:
     """What to do about it."""
     if not isinstance(error, PipelineError):
         return "This is a fault in the workflow itself; the run's log has the details."
-    return f"correct these and upload again.\n{error.remedy}" if "\n" in error.remedy else error.remedy
+    if "\n" not in error.remedy:
+        return error.remedy
+    which = "this" if isinstance(error, BadInput) and error.total == 1 else "these"
+    return f"correct {which} and upload again.\n{error.remedy}"
 
 
 def notify(sns: Any, topic_arn: str | None, message: Message) -> bool:

@@ -30,7 +30,7 @@ def choose_predictor(job: Job, datasets: Mapping[str, str], group: str) -> Decis
     now = dt.datetime.now(dt.UTC)
     found = decision.decide(facts, job.params.retraining, now, lambda: _judged(job, known), earlier)
     logger().info(found.words())
-    show_text(job.workload, "training", _page(job, found), "Whether this run trains, and why")
+    show_text(job.workload, "training", _page(job, found, now), "Whether this run trains, and why")
     used = {"predictor": found.predictor} if found.predictor else {}
     reached(job, training=found.to_dict(), arns=used)
     return found
@@ -104,13 +104,13 @@ def _fallen(job: Job, known: Trained | None) -> str | None:
     )
 
 
-def _page(job: Job, found: Decision) -> list[str]:
+def _page(job: Job, found: Decision, now: dt.datetime) -> list[str]:
     rows = {
         "decision": found.kind,
         "reason": found.reason.replace("|", r"\|"),
         "predictor": f"`{found.predictor}`" if found.predictor else "a new one",
         "trained by run": f"`{found.trained_by or job.run}`",
-        "trained on (UTC)": found.trained_at or "now",
+        "trained on (UTC)": found.trained_at or now.strftime(decision.MOMENT),
     }
     return [
         f"## {found.kind.capitalize()}",

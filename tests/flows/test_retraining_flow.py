@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+import re
 from typing import Any
 
 import pandas as pd
@@ -60,6 +61,7 @@ def test_the_decision_stands_on_the_runs_page(site: Site) -> None:
         ).json()
     (page,) = [a for a in artifacts if (a["key"] or "").startswith("training-")]
     assert "there is no predictor yet" in page["data"]
+    assert re.search(r"\| trained on \(UTC\) \| \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \|", page["data"])
 
 
 def test_unless_told_otherwise_new_data_are_trained_on(site: Site) -> None:

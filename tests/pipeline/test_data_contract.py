@@ -142,6 +142,16 @@ def test_the_last_of_several_rows_counts(put, contracted, snapshot, hourly_csv):
     assert (finding.count, finding.examples[0].row) == (1, 2)
 
 
+@pytest.mark.parametrize(("policy", "done"), [("sum", "added to"), ("last", "replaced by")])
+def test_what_became_of_several_rows_is_told_in_a_sentence(put, contracted, hourly_csv, policy, done):
+    put("train/a.csv", (HEADER + "2024-01-01 00:00:00,99,a\n" * 2 + hourly_csv(60)).encode())
+    _, form = contracted(Duplicates=policy)
+    assert form.warnings[0] == (
+        f"train/a.csv (rows 2, 3), 2 times: the row was {done} a later one of the same series and time "
+        f'(Checks.Duplicates is "{policy}"). Nothing has to be done if that is meant.'
+    )
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [(["1", "2.5", ""], "3.5"), (["", ""], ""), (["", "4"], "4.0"), (["-1", "1"], "0.0")],

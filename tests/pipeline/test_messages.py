@@ -172,6 +172,21 @@ def test_a_rollback_that_failed_after_it_was_done_says_so(workload):
     assert "could not be done" in another.body
 
 
+@pytest.mark.parametrize("address", ["", "\nThe values and all counts are in the report: s3://x"])
+def test_a_single_problem_is_no_list(workload, address):
+    error = BadInput([Problem("params.json: Forecast", "", "it is missing", "Add it.")])
+    error.remedy += address
+    body = messages.failure(workload, "Take-Stock", error).body
+    if address:
+        assert (
+            "What to do: correct this and upload again.\nparams.json: Forecast: it is missing. Add it.\n"
+            in body
+        )
+    else:
+        assert "What to do: params.json: Forecast: it is missing. Add it.\n" in body
+    assert "\n- " not in body
+
+
 def test_failure_after_publication_says_that_the_forecast_is_out(workload):
     error = ResourceFailed("predictor/p is DELETE_FAILED.", "Delete it.")
     told = messages.failure(workload, "Delete-Predictor", error, MANIFEST.run, published=MANIFEST)
