@@ -48,6 +48,8 @@ STEPS = {  # seconds of a regular step, and its name
 CALENDAR_STEPS = ((28, 31, "M"), (59, 62, "2M"), (89, 92, "3M"), (181, 184, "6M"), (365, 366, "Y"))  # days
 ANOTHER = "_name"  # what is added to a name that the service keeps for itself
 MOST_SHARED = 0.5  # of the cells of a column that are items of the target, for it to be the item key
+FEW_REPEATS = 0.01  # of all rows; so many of one series and time are exceptions and no series of their own
+SHORTEST = 4  # rows of a series; the service wants a history of four horizons
 DOMAIN_NAMES = ("RETAIL", "EC2_CAPACITY", "WORK_FORCE", "METRICS")  # whose field names tell them apart
 
 
@@ -117,11 +119,11 @@ class _Target:
         self.item, self.others = self._item()
         self.items = set(sample.frame[self.item])
         self.moments = _moments(sample, self.time, self.java_format)
+        self.dimensions = self._dimensions()
         self.frequency = self._frequency()
         self.steps = self.frequency.steps(
             self.moments.min().to_pydatetime(), self.moments.max().to_pydatetime()
         )
-        self.dimensions = self._dimensions()
         self.names: dict[int, str] = {}
 
     def params(self, name: str) -> dict[str, Any]:
@@ -153,6 +155,7 @@ class _Target:
             "TimestampFormat": self.java_format,
             "PerformDelete": False,
         }
+        self._tell_of_aggregation()
         if policy := self._duplicates():
             draft["Checks"] = {"Duplicates": policy}
         return draft
@@ -168,10 +171,9 @@ class _Target:
         """What the sample cannot tell."""
         said = []
         if broken := self._broken():
-            rows = f"{broken} row{'s' if broken > 1 else ''}"
             said.append(
-                f"Whether {rows} without a time or a number may be set aside: an upload is refused until "
-                "they are correct, or Checks.MostBadRows tolerates them."
+                f"Whether {_rows(broken)} without a time or a number may be set aside: an upload is refused "
+                "until they are correct, or Checks.MostBadRows tolerates them."
             )
         if not self.sample.header:
             said.append("Without a header the meaning of the columns is a guess from their content.")
@@ -284,14 +286,38 @@ class _Target:
             )
 
     def _dimensions(self) -> list[int]:
-        if not self.others:
-            return []
-        names = self.sample.names(self.others)
-        if self._repeated([self.item]).any():
-            self.reasons.append(f"An item has several rows at a time, so {names} tells series apart as well.")
-            return self.others
-        self.reasons.append(f"{names} is not needed to tell series apart and stays out of the forecast.")
-        return []
+        """The further columns without which an item would have several rows at a time."""
+        needed = self._needed()
+        if needed:
+            tell = "tells" if len(needed) == 1 else "tell"
+            self.reasons.append(
+                f"An item has several rows at a time, so {self.sample.names(needed)} {tell} series apart as "
+                "well."
+            )
+        if rest := [c for c in self.others if c not in needed]:
+            is_not, stays = ("is not", "stays") if len(rest) == 1 else ("are not", "stay")
+            self.reasons.append(
+                f"{self.sample.names(rest)} {is_not} needed to tell series apart and {stays} out of the "
+                "forecast."
+            )
+        return needed
+
+    def _needed(self) -> list[int]:
+        """What is left when each column goes that takes no rows apart; those of most values go first."""
+        frame = self.sample.frame
+        needed = [c for c in self.others if not self._leaves_too_short(c)]
+        few = FEW_REPEATS * len(frame)
+        for column in sorted(needed, key=lambda c: (-frame[c].nunique(), -c)):
+            rest = [c for c in needed if c != column]
+            more = self._repeated([self.item, *rest]).sum() - self._repeated([self.item, *needed]).sum()
+            if more <= few:
+                needed = rest
+        return needed
+
+    def _leaves_too_short(self, column: int) -> bool:
+        """Whether the column would cut the items into series too short to forecast, as order numbers do."""
+        rows = self.sample.frame.groupby([self.item, column], observed=True).size()
+        return bool(rows.median() < SHORTEST)
 
     def _domain(self) -> str:
         words = {self.sample.word(self.item), self.sample.word(self.target)}
@@ -305,7 +331,7 @@ class _Target:
     # -- time
 
     def _frequency(self) -> Frequency:
-        typical = _typical_s(self.sample, self.moments, [self.item, *self.others])
+        typical = _typical_s(self.sample, self.moments, self.keys)
         if typical is None:
             raise unusable("every series has one row only", "Give a longer history.")
         frequency = Frequency.parse(_step_name(typical))
@@ -313,6 +339,25 @@ class _Target:
         if frequency.needs_time_of_day and self.java_format == DAY:
             raise unusable("the times have no time of day", f"Write them as {SECOND}.")
         return frequency
+
+    def _steps(self) -> pd.DataFrame:
+        """The series and the step of each row that has a time."""
+        times = self.moments.dropna().astype("datetime64[us]").astype(np.int64)
+        frame = self.sample.frame.loc[times.index]
+        steps = Grid(self.frequency, int(times.min())).steps(times.to_numpy())
+        return pd.DataFrame({"series": frame.groupby(self.keys).ngroup(), "step": steps}, index=times.index)
+
+    def _tell_of_aggregation(self) -> None:
+        """The service makes one value of all rows of a step; of duplicates the checks make one row before."""
+        rows = self._steps()
+        rows = rows[~self._repeated([self.item, *self.others])[rows.index]]
+        meeting = int(rows.duplicated().sum())
+        if meeting:
+            self.reasons.append(
+                f"{_rows(meeting)} fall{'s' if meeting == 1 else ''} into a step of "
+                f"{self.frequency.span(1)} in which the series has another: the values of a step are added "
+                "up (aggregation: sum)."
+            )
 
     def _horizon(self) -> int:
         unit, steps = self.frequency, self.steps
@@ -348,28 +393,26 @@ class _Target:
 
     def _missing(self) -> int:
         """Steps between the first and the last row of each series that have none."""
-        times = self.moments.dropna().astype("datetime64[us]").astype(np.int64)
-        steps = Grid(self.frequency, int(times.min())).steps(times.to_numpy())
-        grouped = pd.Series(steps).groupby(
-            [self.sample.frame.loc[times.index, c].to_numpy() for c in self.keys]
-        )
+        grouped = self._steps().groupby("series")["step"]
         return int((grouped.max() - grouped.min() + 1 - grouped.nunique()).sum())
 
     # -- rows
 
     @property
     def keys(self) -> list[int]:
-        """The columns that tell rows of one time apart."""
-        return [self.item, *self.others]
+        """The columns that tell series apart."""
+        return [self.item, *self.dimensions]
 
     def _repeated(self, keys: list[int]) -> pd.Series:
         return self.sample.frame.duplicated([*keys, self.time])
 
     def _duplicates(self) -> str | None:
-        repeated = self._repeated(self.keys)
+        """What becomes of rows that differ in the target alone; the checks take others for no duplicates."""
+        line = [self.item, *self.others]
+        repeated = self._repeated(line)
         if not repeated.any():
             return None
-        different = ~self.sample.frame.duplicated([*self.keys, self.time, self.target])[repeated]
+        different = ~self.sample.frame.duplicated([*line, self.time, self.target])[repeated]
         if not different.any():
             self.reasons.append(
                 f"{repeated.sum()} rows repeat another, value and all: the last counts (Checks.Duplicates)."
@@ -522,6 +565,10 @@ def _step_name(seconds: float) -> str:
     if 27.9 < days < 28.1:
         return "4W"
     return STEPS[max((step for step in STEPS if step <= seconds), default=60)]
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"
 
 
 def _span(seconds: float, frequency: Frequency) -> str:

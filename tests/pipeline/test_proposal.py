@@ -81,6 +81,86 @@ def test_a_further_column_is_a_dimension_only_if_it_is_needed():
     assert any("not needed" in reason for reason in unneeded.reasons)
 
 
+def extra(header, row, days=300, stores=(1, 2, 3), categories=("x",), begin=dt.date(2022, 1, 1)):
+    """Daily rows with further columns, whose cells go their own ways."""
+    weather = ("sun", "rain", "fog")
+    yield header
+    for n, store, category in itertools.product(range(days), stores, categories):
+        yield row.format(
+            date=begin + n * DAY,
+            weekday=(begin + n * DAY).strftime("%A"),
+            store=store,
+            category=category,
+            units=20 + (n * 7 + store) % 13,
+            customers=300 + (n * 11 + store) % 97,
+            promo=int((n + store) % 9 < 3),
+            returns=(n * n + store) % 4,
+            weather=weather[n * n % 3],
+        )
+
+
+EXTRAS = {
+    "a weekday": (extra("date,weekday,store,units", "{date},{weekday},{store},{units}"), []),
+    "customers and promotions": (
+        extra("Date,Store,Sales,Customers,Promo", "{date},{store},{units},{customers},{promo}"),
+        [],
+    ),
+    "the weather": (extra("date,store,units,weather", "{date},{store},{units},{weather}"), []),
+    "a category that is needed, returns that are not": (
+        extra(
+            "date,Store,Category,Sales,Returns",
+            "{date},{store},{category},{units},{returns}",
+            categories=("food", "toys"),
+        ),
+        ["Category"],
+    ),
+    "the same the other way round": (
+        extra(
+            "date,Store,Returns,Category,Sales",
+            "{date},{store},{returns},{category},{units}",
+            categories=("food", "toys"),
+        ),
+        ["Category"],
+    ),
+    "one of two columns that say the same": (
+        extra("date,store,units,code,name", "{date},{store},{units},{category},{category}", categories="xy"),
+        ["code"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "dimensions"), EXTRAS.values(), ids=EXTRAS.keys())
+def test_further_columns_change_neither_the_step_nor_what_is_missing(source, dimensions):
+    found = propose(source)
+    assert found.params["Predictor"]["ForecastFrequency"] == "D"
+    assert found.params["Predictor"].get("ForecastDimensions", []) == dimensions
+    assert "Rows of a series are typically 1 day apart." in found.reasons
+    assert not any("have no row" in line for line in found.unknown)
+    assert not any("added up" in reason for reason in found.reasons)
+    assert "Checks" not in found.params
+
+
+def test_a_row_that_comes_twice_makes_no_dimension_of_a_further_column():
+    rows = list(extra("date,weekday,store,units", "{date},{weekday},{store},{units}"))
+    found = propose([*rows, rows[1]])
+    assert "ForecastDimensions" not in found.params["Predictor"]
+    assert found.params["Checks"] == {"Duplicates": "last"}
+
+
+def test_numbers_of_orders_make_no_series():
+    rows = [f"2023-01-{d:02},A-{d}{n},{d + n}.5,lamp" for d in range(1, 29) for n in range(3)]
+    found = propose(["date,order,sales,product", *rows])
+    assert "ForecastDimensions" not in found.params["Predictor"]
+    assert any("56 rows fall into a step of 1 day in which" in reason for reason in found.reasons)
+    assert "Checks" not in found.params
+
+
+def test_that_values_of_a_step_are_added_up_is_said():
+    said = "the values of a step are added up (aggregation: sum)"
+    assert any(said in reason for reason in propose(lines("", dt.timedelta(seconds=10), 3000)).reasons)
+    assert not any(said in reason for reason in propose(lines("", HOUR, 300)).reasons)
+
+
 UNUSABLE = {
     "an empty file": ([], "the file is empty"),
     "a header alone": (["timestamp,target_value,item_id"], "nothing but a header"),
