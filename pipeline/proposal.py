@@ -9,9 +9,10 @@ The columns keep their order: params.json lists them as the files have them, so 
 import argparse
 import itertools
 import json
+import math
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from pipeline.errors import BadInput
 from pipeline.frequency import Frequency, Grid
 from pipeline.params import load
 from pipeline.rules.datasets import is_free
-from pipeline.sample import MOST, OTHER_TIMES, WIDE, Sample, is_number_or_empty, plain, unusable
+from pipeline.sample import MOST, OTHER_TIMES, WIDE, Sample, is_number_or_empty, is_time, plain, unusable
 from pipeline.timestamps import DAY, SECOND, directive
 
 ITEM_WORDS = (
@@ -169,12 +170,8 @@ class _Target:
 
     def unknown(self) -> list[str]:
         """What the sample cannot tell."""
-        said = []
-        if broken := self._broken():
-            said.append(
-                f"Whether {_rows(broken)} without a time or a number may be set aside: an upload is refused "
-                "until they are correct, or Checks.MostBadRows tolerates them."
-            )
+        said: list[str] = []
+        said += self._broken()
         if not self.sample.header:
             said.append("Without a header the meaning of the columns is a guess from their content.")
         if self.sample.is_cut:
@@ -192,9 +189,25 @@ class _Target:
             said.append("The time zone: times are taken as they stand; TimeZone can name their zone.")
         return said
 
-    def _broken(self) -> int:
-        cells = self.sample.frame[self.target]
-        return int((self.moments.isna() | ~cells.map(is_number_or_empty)).sum())
+    def _broken(self) -> Iterator[str]:
+        """Cells that an upload would be refused for, and what follows."""
+        frame, times, label = self.sample.frame, self.moments, self.sample.label
+        no_time, no_number = times.isna(), ~frame[self.target].map(is_number_or_empty)
+        broken = int((no_time | no_number).sum())
+        if not broken:
+            return
+        for column, kind, wrong in ((self.time, "time", no_time), (self.target, "number", no_number)):
+            if wrong.any():
+                first = frame[column][wrong].iloc[0]
+                is_no = f"is no {kind}" if wrong.sum() == 1 else f"are no {kind}s"
+                seen = f"{first!r} is the first" if first else "the first is empty"
+                yield f"{wrong.sum()} of {len(frame)} cells of {label(column)} {is_no}: {seen}."
+        share = math.ceil(1000 * broken / len(frame)) / 1000
+        yield (
+            f"Whether {_rows(broken)} without a time or a number may be set aside: an upload is refused "
+            "until they are correct (a cell of the target may be empty: its value is then not known), or "
+            f"Checks.MostBadRows, here of {share:g} at the least, tolerates them."
+        )
 
     # -- columns
 
@@ -204,7 +217,7 @@ class _Target:
         return self.sample.best(self.sample.times, TIME_WORDS)
 
     def _no_time(self) -> BadInput:
-        frame, numeric = self.sample.frame, self.sample.numeric
+        numeric = self.sample.numeric
         if len(numeric) >= WIDE and len(numeric) >= 0.8 * len(self.sample.columns):
             return unusable(
                 f"it is in wide form: each row is a series, with {len(numeric)} steps beside each other and "
@@ -214,7 +227,9 @@ class _Target:
             )
         looks = [c for c in self.sample.columns if self.sample.word(c) in TIME_WORDS]
         looks += self.sample.looks_like(OTHER_TIMES)
-        value = f" ({self.sample.label(looks[0])} has {frame[looks[0]].iloc[0]})" if looks else ""
+        value = ""
+        if looks:
+            value = f" ({self.sample.label(looks[0])} has {self.sample.first_unlike(looks[0], is_time)})"
         return unusable(
             f"no column holds times in a form that the service reads{value}",
             f"Write the times as {DAY} or {SECOND}.",
@@ -222,7 +237,7 @@ class _Target:
 
     def _target(self) -> int:
         sample = self.sample
-        numeric = [c for c in sample.numeric if c != self.time]
+        numeric = [c for c in sample.mostly_numeric if c != self.time]
         if not numeric:
             raise self._no_number()
         if len(numeric) >= WIDE and len(numeric) >= len(sample.columns) - 2:
@@ -230,23 +245,33 @@ class _Target:
                 f"it is in wide form: {len(numeric)} columns of numbers, each of them a series",
                 "Turn it into one row per series and time: timestamp, value, item.",
             )
-        named = [c for c in numeric if sample.word(c) in TARGET_WORDS or sample.word(c) in _domain_targets()]
-        fractional = [c for c in numeric if sample.frame[c].str.contains(".", regex=False).any()]
+        named = [c for c in numeric if self._is_named_target(c)]
         if named:
-            target = sample.best(named, TARGET_WORDS)
+            target = sample.best(named, (*TARGET_WORDS, *sorted(_domain_targets())))
         else:  # codes are whole numbers that repeat; demand has fractions or the most different values
-            pool = fractional or numeric
-            target = max(pool, key=lambda c: (sample.word(c) not in ITEM_WORDS, sample.frame[c].nunique()))
+            pool = [c for c in numeric if sample.word(c) not in (*ITEM_WORDS, *_domain_items())] or numeric
+            pool = [c for c in pool if sample.has_fractions(c)] or pool
+            target = max(pool, key=lambda c: sample.frame[c].nunique())
         self.reasons.append(f"{sample.label(target)} is what is forecast: it holds the demand.")
         return target
 
+    def _is_named_target(self, column: int) -> bool:
+        return self.sample.word(column) in (*TARGET_WORDS, *_domain_targets())
+
     def _no_number(self) -> BadInput:
-        looks = [c for c in self.sample.looks_like(re.compile(r".*[0-9].*")) if c != self.time]
+        sample = self.sample
+        looks = [c for c in sample.columns if self._is_named_target(c)]
+        looks = [c for c in (*looks, *sample.looks_like(re.compile(r".*[0-9].*"))) if c != self.time]
         if not looks:
             return unusable("no column holds numbers", "Add the demand as a column of numbers.")
-        seen = f"{self.sample.label(looks[0])} has {self.sample.frame[looks[0]].iloc[0]}"
+        cell = sample.first_unlike(looks[0], is_number_or_empty)
+        if not re.search("[0-9]", cell):
+            return unusable(
+                f"no column holds numbers in most of its cells ({sample.label(looks[0])} has {cell})",
+                "Give the demand as a column of numbers, and leave a cell empty if its number is not known.",
+            )
         return unusable(
-            f"no column holds numbers in a form that the service reads ({seen})",
+            f"no column holds numbers in a form that the service reads ({sample.label(looks[0])} has {cell})",
             "Write them with a decimal point, without marks between thousands and without a unit.",
         )
 

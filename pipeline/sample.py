@@ -128,6 +128,29 @@ class Sample:
         known = [c for c in self.columns if (self.frame[c] != "").any()]
         return [c for c in known if self.share(c, is_number_or_empty) > NEARLY_ALL]
 
+    @cached_property
+    def mostly_numeric(self) -> list[int]:
+        """The columns most of whose known cells are numbers; the others may be words such as N/A."""
+        return [c for c in self.columns if self._share_of_numbers(c) > MOST]
+
+    def _share_of_numbers(self, column: int) -> float:
+        if column in self.numeric:
+            return 1.0
+        cells = self.frame[column].head(ROWS_TO_KNOW_A_COLUMN)
+        known = cells[cells != ""]
+        return float(known.map(is_number).mean()) if len(known) else 0.0
+
+    def has_fractions(self, column: int) -> bool:
+        """Whether a number of the column has a decimal point."""
+        cells = self.frame[column]
+        return bool(cells[cells.str.contains(".", regex=False)].map(is_number).any())
+
+    def first_unlike(self, column: int, fits: Callable[[str], object]) -> str:
+        """The first cell that does not fit; the first of all if every one does."""
+        cells = self.frame[column]
+        unlike = cells[~cells.map(lambda cell: bool(fits(cell)))]
+        return str((unlike if len(unlike) else cells).iloc[0])
+
     def looks_like(self, pattern: re.Pattern[str]) -> list[int]:
         """The columns most of whose cells have a form."""
         return [c for c in self.columns if self.share(c, pattern.fullmatch) > MOST]

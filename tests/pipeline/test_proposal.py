@@ -173,6 +173,18 @@ UNUSABLE = {
     "dates without marks": (["x,y,z", "20240131,1.5,a", "20240201,2.5,a"], "'x' has 20240131"),
     "bare years": (["year,y,z", "2023,1.5,a", "2024,2.5,a"], "'year' has 2023"),
     "a decimal comma": (["ds,y,item", '2024-01-01,"1,5",a', '2024-01-02,"2,5",a'], "'y' has 1,5"),
+    "a decimal comma now and then": (
+        ["ds,y,item", *(f'2024-01-{d:02},"{"" if d == 1 else "1,"}{d}",a' for d in range(1, 29))],
+        "'y' has 1,2",
+    ),
+    "words for most numbers": (
+        ["ds,units,item", *(f"2024-01-{d:02},{d if d % 3 == 1 else 'n/a'},a" for d in range(1, 29))],
+        "in most of its cells .Column 'units' has n/a",
+    ),
+    "times in another form now and then": (
+        ["ds,y,item", *(f"2024-01-{d:02}{' noon' if d % 5 == 0 else ''},{d}.5,a" for d in range(1, 29))],
+        "'ds' has 2024-01-05 noon",
+    ),
     "a currency": (["ds,y,item", "2024-01-01,€1,a", "2024-01-02,€2,a"], "without a unit"),
     "digits of another script": (
         ["ds,y,item", "2024-01-01,٣,a", "2024-01-02,٤,a"],
@@ -252,7 +264,68 @@ def test_what_the_sample_cannot_tell_is_said():
 def test_rows_that_an_upload_would_be_refused_for_are_counted():
     assert not any("set aside" in line for line in propose(daily()).unknown)
     rows = [*daily(), "2023-02-30,1,a", "2023-04-11,many,b"]
-    assert any(line.startswith("Whether 2 rows without") for line in propose(rows).unknown)
+    unknown = propose(rows).unknown
+    assert "1 of 202 cells of Column 1 is no time: '2023-02-30' is the first." in unknown
+    assert "1 of 202 cells of Column 2 is no number: 'many' is the first." in unknown
+    (line,) = (line for line in unknown if line.startswith("Whether 2 rows without"))
+    assert "Checks.MostBadRows, here of 0.01 at the least" in line
+
+
+def not_always(header, row, items, word="N/A", every=10, count=200):
+    """Daily rows whose value is now and then a word."""
+    yield header
+    for n in range(count):
+        for item in items:
+            value = word if n % every == every - 1 else 20 + n * 7 % 13
+            yield row.format(time=f"{dt.date(2023, 1, 1) + n * DAY}", item=item, value=value)
+
+
+NOT_ALWAYS = {
+    "ids, our own names": (
+        not_always("timestamp,item_id,target_value", "{time},{item},{value}", ("001", "002")),
+        0.1,
+    ),
+    "ids, other names": (
+        not_always("date,product,units", "{time},{item},{value}", (101, 102), "n/a", 14),
+        0.07,
+    ),
+    "text for items": (not_always("date,product,units", "{time},{item},{value}", "ab", "n/a", 14), 0.07),
+    "a target of an unknown name": (
+        not_always("date,product,pieces", "{time},{item},{value}", (101, 102), "n.a.", 14),
+        0.07,
+    ),
+    "no header": (not_always("2022-12-31,101,7", "{time},{item},{value}", (101, 102), "-", 14), 0.07),
+    "more often than not a number": (
+        not_always("date,store,sales", "{time},{item},{value}", (1, 2), "closed", 3),
+        0.33,
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "share"), NOT_ALWAYS.values(), ids=NOT_ALWAYS.keys())
+def test_a_target_with_words_among_its_numbers_stays_the_target_and_the_words_are_counted(source, share):
+    found = propose(source)
+    names = [a["AttributeName"] for a in found.params["Datasets"][0]["Schema"]["Attributes"]]
+    assert names == ["timestamp", "item_id", "target_value"]
+    broken = int(share * 401) // 2 * 2
+    assert any(f"{broken} of 40" in line and "are no numbers" in line for line in found.unknown)
+    assert any("Checks.MostBadRows, here of" in line for line in found.unknown)
+
+
+def test_the_share_of_bad_rows_that_is_named_lets_the_file_pass(s3, workload, put):
+    rows = list(not_always("date,product,units", "{time},{item},{value}", (101, 102), "n/a", 14))
+    found = propose(rows)
+    (line,) = (line for line in found.unknown if "MostBadRows" in line)
+    least = float(line.split("here of ")[1].split()[0])
+    put("train/a.csv", "\n".join(rows).encode())
+    for share, is_well in ((least, True), (least - 0.002, False)):
+        configured = params.load(json.dumps({**found.params, "Checks": {"MostBadRows": share}}).encode())
+        stock = inputs.take_stock(s3, workload, configured)
+        if is_well:
+            assert contract.check(s3, workload, configured, stock).items == 2
+        else:
+            with pytest.raises(BadInput, match="MostBadRows"):
+                contract.check(s3, workload, configured, stock)
 
 
 def test_a_rhythm_that_the_service_does_not_know_is_told_as_it_is():
