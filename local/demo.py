@@ -41,7 +41,8 @@ class Upload:
     file: Path
     folder: str
     params: bytes | None  # None: the params.json that lies there already
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()  # why the proposed params.json is as it is
+    unknown: tuple[str, ...] = ()  # what the data could not tell, and where to say it
 
     @property
     def key(self) -> str:
@@ -153,7 +154,7 @@ def _proposed(source: Path, folder: str) -> Upload:
     except BadInput as error:
         raise DemoFailed(f"{source} cannot be forecast as it is: {error}") from error
     text = json.dumps(proposal.params, indent=2) + "\n"
-    return Upload(source, folder, text.encode(), tuple(proposal.reasons))
+    return Upload(source, folder, text.encode(), tuple(proposal.reasons), tuple(proposal.unknown))
 
 
 def _folder_name(stem: str) -> str:
@@ -169,10 +170,7 @@ def _put(upload: Upload, screen: Screen) -> None:
     from local.aws_setup import client
 
     s3 = client("s3")
-    if upload.reasons:
-        screen.title("A params.json for your file")
-        for reason in upload.reasons:
-            screen.say(textwrap.fill(reason, 100, initial_indent="  · ", subsequent_indent="    "))
+    _show_proposal(upload, screen)
     screen.title("Uploading")
     if upload.params is not None:
         s3.put_object(Bucket=BUCKET, Key=f"{upload.folder}params.json", Body=upload.params)
@@ -181,6 +179,23 @@ def _put(upload: Upload, screen: Screen) -> None:
     screen.say(f"  s3://{BUCKET}/{upload.key}  ({upload.file.stat().st_size / 1e6:.1f} MB)")
     for line in first_lines(upload.file.open("rb"), 3):
         screen.say(f"      {line}")
+
+
+def _show_proposal(upload: Upload, screen: Screen) -> None:
+    """Why the proposed params.json is as it is, and what somebody who knows better may change."""
+    if upload.reasons:
+        screen.title("A params.json for your file")
+        for reason in upload.reasons:
+            screen.say(_folded(reason, "  · "))
+    if upload.unknown:
+        screen.title("What your file does not tell (docs/params.md; pass your own with PARAMS=…)")
+        for line in upload.unknown:
+            screen.say(_folded(line, "  ? "))
+
+
+def _folded(text: str, start: str = "  ") -> str:
+    """Lines of a paragraph."""
+    return textwrap.fill(text, 100, initial_indent=start, subsequent_indent=" " * len(start))
 
 
 # -- the run
@@ -267,7 +282,7 @@ def _show(
     if known is None or upload.key not in [each["key"] for each in known.inputs]:
         raise DemoFailed(f"The forecast at {current.location} is not of this upload: {run.message}")
     screen.say("")
-    screen.say(textwrap.fill(run.message, 100, initial_indent="  ", subsequent_indent="  "))
+    screen.say(_folded(run.message))
     _show_accuracy(known.accuracy, screen)
     screen.title(f"The forecast: {current.rows:,} rows, {current.item_count}, {', '.join(current.types)}")
     body = s3.get_object(Bucket=BUCKET, Key=f"{upload.folder}forecast/{current.run}/{current.files[0]}")[

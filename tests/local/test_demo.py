@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from local.demo import DemoFailed, first_lines, follow, newest_mail, prepared
+from local import demo
+from local.demo import DemoFailed, Upload, first_lines, follow, newest_mail, prepared
 from local.household import write as write_households
 from local.run_view import Run, Step
 from local.screen import Screen, table
@@ -43,6 +44,38 @@ def test_ones_own_csv_goes_to_a_folder_with_a_proposed_params_and_reasons(
     proposed = json.loads(upload.params)
     assert proposed["Datasets"][0]["DataFrequency"] == "H"
     assert upload.reasons
+    assert any("ForecastHorizon" in line for line in upload.unknown)
+
+
+class FakeS3:
+    """Takes what is put."""
+
+    def __init__(self) -> None:
+        self.put: list[str] = []
+
+    def put_object(self, Key: str, **_: object) -> None:
+        self.put.append(Key)
+
+    def upload_file(self, _path: str, _bucket: str, key: str) -> None:
+        self.put.append(key)
+
+
+def shown_upload(monkeypatch: pytest.MonkeyPatch, upload: Upload) -> str:
+    monkeypatch.setattr("local.aws_setup.client", lambda _: FakeS3())
+    out = io.StringIO()
+    demo._put(upload, Screen(out))
+    return out.getvalue()
+
+
+def test_what_the_file_does_not_tell_is_shown_beside_the_reasons(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = prepared(settings, str(a_csv(tmp_path / "my.csv")), None, print)
+    shown = shown_upload(monkeypatch, upload)
+    assert "  · Column 'timestamp' holds the times" in shown
+    assert "What your file does not tell" in shown
+    assert "  ? How far ahead you need to know: set ForecastHorizon" in shown
+    assert max(map(len, shown.splitlines())) <= 100
 
 
 def test_ones_own_params_are_taken_as_they_are(settings: Settings, tmp_path: Path) -> None:
