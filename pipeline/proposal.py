@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ import pandas as pd
 
 from pipeline.domains import DOMAINS
 from pipeline.errors import BadInput
-from pipeline.frequency import Frequency, Grid
+from pipeline.frequency import WEEKDAYS, Frequency, Grid
+from pipeline.levels import Values, is_named_amount, is_named_level
 from pipeline.params import load
 from pipeline.rules.datasets import is_free
 from pipeline.sample import MOST, OTHER_TIMES, WIDE, Sample, is_number_or_empty, is_time, plain, unusable
@@ -51,6 +53,8 @@ ANOTHER = "_name"  # what is added to a name that the service keeps for itself
 MOST_SHARED = 0.5  # of the cells of a column that are items of the target, for it to be the item key
 FEW_REPEATS = 0.01  # of all rows; so many of one series and time are exceptions and no series of their own
 SHORTEST = 4  # rows of a series; the service wants a history of four horizons
+IDLE_WEEKS = 4  # without a row on a weekday: then there is never one
+HOUR_MINUTES, DAY_MINUTES = 60, 24 * 60
 DOMAIN_NAMES = ("RETAIL", "EC2_CAPACITY", "WORK_FORCE", "METRICS")  # whose field names tell them apart
 
 
@@ -145,6 +149,11 @@ class _Target:
             predictor["ForecastDimensions"] = [self.names[column] for column in self.dimensions]
         if boundary := self._boundary():
             predictor["TimeAlignmentBoundary"] = boundary
+        transformations, reason = self._treatment
+        if transformations:
+            self.reasons.append(reason)
+            config = {"AttributeName": own.target, "Transformations": transformations}
+            predictor["DataConfig"] = {"AttributeConfigs": [config]}
         pairs = [(self.names[c], kinds.get(c, "string")) for c in self.sample.columns]
         dataset = _dataset(f"{name}_target", domain, "TARGET_TIME_SERIES", pairs)
         dataset["DataFrequency"] = str(self.frequency)
@@ -178,11 +187,8 @@ class _Target:
             said.append(
                 f"Only the first {len(self.sample.frame)} rows were read; an upload is checked in full."
             )
-        if missing := self._missing():
-            said.append(
-                f"{missing} steps have no row. Whether that means zero (the default) or not known "
-                "(middlefill and backfill: nan) is not in the data."
-            )
+        said += self._unsure_of_missing()
+        said += self._unsure_of_adding()
         said.append("How far ahead you need to know: set ForecastHorizon if the proposed one is not it.")
         said.append("Which country's holidays matter: add them as AdditionalDatasets if any do.")
         if self.frequency.needs_time_of_day:
@@ -372,16 +378,19 @@ class _Target:
         steps = Grid(self.frequency, int(times.min())).steps(times.to_numpy())
         return pd.DataFrame({"series": frame.groupby(self.keys).ngroup(), "step": steps}, index=times.index)
 
-    def _tell_of_aggregation(self) -> None:
-        """The service makes one value of all rows of a step; of duplicates the checks make one row before."""
+    def _meeting(self) -> int:
+        """Rows of which the service makes one value with another; of duplicates the checks make one row."""
         rows = self._steps()
         rows = rows[~self._repeated([self.item, *self.others])[rows.index]]
-        meeting = int(rows.duplicated().sum())
+        return int(rows.duplicated().sum())
+
+    def _tell_of_aggregation(self) -> None:
+        meeting = self._meeting()
         if meeting:
+            how = "averaged (aggregation: avg)" if self.is_level else "added up (aggregation: sum)"
             self.reasons.append(
                 f"{_rows(meeting)} fall{'s' if meeting == 1 else ''} into a step of "
-                f"{self.frequency.span(1)} in which the series has another: the values of a step are added "
-                "up (aggregation: sum)."
+                f"{self.frequency.span(1)} in which the series has another: the values of a step are {how}."
             )
 
     def _horizon(self) -> int:
@@ -416,10 +425,91 @@ class _Target:
                 "moves them there, and the forecast's times are beginnings, too."
             )
 
+    @cached_property
     def _missing(self) -> int:
         """Steps between the first and the last row of each series that have none."""
         grouped = self._steps().groupby("series")["step"]
         return int((grouped.max() - grouped.min() + 1 - grouped.nunique()).sum())
+
+    # -- values
+
+    @property
+    def is_level(self) -> bool:
+        """Whether the header says that the target is a level, such as a price, which cannot be added up."""
+        return bool(self.sample.header) and is_named_level(self.sample.labels[self.target])
+
+    @property
+    def _is_amount(self) -> bool:
+        return bool(self.sample.header) and is_named_amount(self.sample.labels[self.target])
+
+    @cached_property
+    def _values(self) -> Values:
+        steps = self._steps()
+        steps = steps.loc[self.moments[steps.index].sort_values(kind="stable").index]
+        numbers = pd.to_numeric(self.sample.frame.loc[steps.index, self.target], errors="coerce")
+        return Values(numbers.astype(float), steps["series"])
+
+    @cached_property
+    def _treatment(self) -> tuple[dict[str, str], str]:
+        """What becomes of steps without a row, and of several in one, if zero or a sum is wrong; and why."""
+        label = self.sample.label(self.target)
+        not_known = {"middlefill": "nan", "backfill": "nan"}
+        if self.is_level:
+            return {"aggregation": "avg", **not_known}, (
+                f"{label} holds levels, as its name says: steps without a row are not known rather than zero "
+                "(middlefill and backfill: nan), and the values of a step are averaged (aggregation: avg)."
+            )
+        if not self._missing or not self._values.stay_off_zero:
+            return {}, ""
+        if not self._is_amount and self._values.vary_little:
+            return not_known, (
+                f"The values of {label} vary little and never come near zero, as those of prices: steps "
+                "without a row are not known rather than zero (middlefill and backfill: nan)."
+            )
+        if self._idle:
+            return {}, ""
+        return {"middlefill": "nan"}, (
+            f"The values of {label} never come near zero: steps between them without a row are not known "
+            "rather than zero (middlefill: nan)."
+        )
+
+    @cached_property
+    def _idle(self) -> str:
+        """The weekdays or hours on which there is never a row, such as when a shop is closed."""
+        times = self.moments.dropna()
+        is_short = times.max() - times.min() < IDLE_WEEKS * pd.Timedelta(weeks=1)
+        if is_short or self.frequency.minutes > DAY_MINUTES:
+            return ""
+        present = set(times.dt.dayofweek)
+        if days := [name.title() for day, name in enumerate(WEEKDAYS) if day not in present]:
+            return f"a {' or '.join(days)}"
+        hours = 24 - times.dt.hour.nunique()
+        return f"{hours} of the 24 hours" if hours and self.frequency.minutes <= HOUR_MINUTES else ""
+
+    def _unsure_of_missing(self) -> Iterator[str]:
+        if not self._missing:
+            return
+        steps = "1 step has no row" if self._missing == 1 else f"{self._missing} steps have no row"
+        if self._idle:
+            steps += f"; there is never one on {self._idle}"
+        if self._treatment[0]:
+            yield (
+                f"{steps}. They are taken as not known: if there was nothing, such as on days on which a "
+                "shop is closed, remove middlefill and backfill from the target's Transformations."
+            )
+        else:
+            yield (
+                f"{steps}. Whether that means zero (the default) or not known (middlefill and backfill: "
+                "nan) is not in the data."
+            )
+
+    def _unsure_of_adding(self) -> Iterator[str]:
+        is_added = self._meeting() or self._differing().any()
+        if is_added and not self.is_level and not self._is_amount and self._values.stay_off_zero:
+            yield (
+                "Whether values add up: those of one step do (aggregation: sum). If they are levels, such as "
+                'prices or temperatures, choose aggregation: avg, and Checks.Duplicates "last".'
+            )
 
     # -- rows
 
@@ -431,22 +521,33 @@ class _Target:
     def _repeated(self, keys: list[int]) -> pd.Series:
         return self.sample.frame.duplicated([*keys, self.time])
 
+    def _differing(self) -> pd.Series:
+        """Which rows differ from an earlier one in the target alone."""
+        line = [self.item, *self.others]
+        return self._repeated(line) & ~self.sample.frame.duplicated([*line, self.time, self.target])
+
     def _duplicates(self) -> str | None:
         """What becomes of rows that differ in the target alone; the checks take others for no duplicates."""
-        line = [self.item, *self.others]
-        repeated = self._repeated(line)
-        if not repeated.any():
+        repeated = int(self._repeated([self.item, *self.others]).sum())
+        different = int(self._differing().sum())
+        if not repeated:
             return None
-        different = ~self.sample.frame.duplicated([*line, self.time, self.target])[repeated]
-        if not different.any():
+        if not different:
             self.reasons.append(
-                f"{repeated.sum()} rows repeat another, value and all: the last counts (Checks.Duplicates)."
+                f"{_rows(repeated)} {'repeats' if repeated == 1 else 'repeat'} another, value and all: the "
+                "last counts (Checks.Duplicates)."
             )
             return "last"
+        both = (
+            f"{_rows(repeated)} {'has' if repeated == 1 else 'have'} the series and time of another, "
+            f"{different} of them with another value"
+        )
+        if self.is_level:
+            self.reasons.append(f"{both}: the last counts, as levels do not add up (Checks.Duplicates).")
+            return "last"
         self.reasons.append(
-            f"{repeated.sum()} rows have the series and time of another, {different.sum()} of them with "
-            "another value: they are added up, as the service would (Checks.Duplicates). If the later row is "
-            'a correction, choose "last".'
+            f"{both}: they are added up, as the service would (Checks.Duplicates). If the later row is a "
+            'correction, choose "last".'
         )
         return "sum"
 
@@ -500,7 +601,8 @@ def _fill(draft: dict[str, Any], names: list[str]) -> None:
     if names:
         how = dict.fromkeys(("middlefill", "backfill", "futurefill"), "mean")
         configs = [{"AttributeName": name, "Transformations": how} for name in names]
-        draft["Predictor"].setdefault("DataConfig", {})["AttributeConfigs"] = configs
+        known = draft["Predictor"].setdefault("DataConfig", {}).setdefault("AttributeConfigs", [])
+        known.extend(configs)
 
 
 def _add_metadata(draft: dict[str, Any], target: _Target, sample: Sample) -> None:

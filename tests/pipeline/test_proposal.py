@@ -1,6 +1,7 @@
 import datetime as dt
 import itertools
 import json
+import math
 
 import pandas as pd
 import pytest
@@ -159,6 +160,120 @@ def test_that_values_of_a_step_are_added_up_is_said():
     said = "the values of a step are added up (aggregation: sum)"
     assert any(said in reason for reason in propose(lines("", dt.timedelta(seconds=10), 3000)).reasons)
     assert not any(said in reason for reason in propose(lines("", HOUR, 300)).reasons)
+
+
+def made(header, times, value, items="ab"):
+    """Rows whose values follow from the place in the series."""
+    yield header
+    for item in items:
+        yield from (f"{time},{item},{value(n)}" for n, time in enumerate(times))
+
+
+def transformations(found):
+    configs = found.params["Predictor"].get("DataConfig", {}).get("AttributeConfigs", [])
+    return configs[0]["Transformations"] if configs else {}
+
+
+BUSINESS_DAYS = [f"{day:%Y-%m-%d}" for day in pd.bdate_range("2023-01-02", periods=250)]
+OPEN_DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2023-01-02", periods=300) if day.dayofweek < 6]
+QUARTERS = [
+    str(each) for n, each in enumerate(pd.date_range("2023-01-02", periods=4000, freq="15min")) if n % 50
+]
+GAPPY_DAYS = [f"{day:%Y-%m-%d}" for n, day in enumerate(pd.date_range("2023-01-02", periods=300)) if n % 11]
+NOT_KNOWN = {"middlefill": "nan", "backfill": "nan"}
+FILLED = {
+    "prices of business days": (
+        made("date,share,close", BUSINESS_DAYS, lambda n: 100 + n * 7 % 11 / 4),
+        {"aggregation": "avg", **NOT_KNOWN},
+    ),
+    "prices without their name": (
+        made("date,item,value", BUSINESS_DAYS, lambda n: 100 + n * 7 % 11 / 4),
+        NOT_KNOWN,
+    ),
+    "a price that doubles": (
+        made("date,item,value", BUSINESS_DAYS, lambda n: 100 + n + n * 7 % 11 / 4),
+        NOT_KNOWN,
+    ),
+    "temperatures with gaps, on both sides of zero": (
+        made("time,sensor,temp_c", QUARTERS, lambda n: 8 * math.sin(n / 15)),
+        {"aggregation": "avg", **NOT_KNOWN},
+    ),
+    "sales with days that are lacking": (
+        made("date,store,sales", GAPPY_DAYS, lambda n: 200 + n * 7 % 90),
+        {"middlefill": "nan"},
+    ),
+    "sales of a shop that is closed on Sundays": (
+        made("date,store,sales", OPEN_DAYS, lambda n: 200 + n * 7 % 90),
+        {},
+    ),
+    "visits in the hours of opening": (
+        made(
+            "time,shop,visits",
+            [
+                str(each)
+                for each in pd.date_range("2023-01-02", periods=1500, freq="h")
+                if 8 <= each.hour < 20
+            ],
+            lambda n: 200 + n * 7 % 90,
+        ),
+        {},
+    ),
+    "sales that come near zero": (
+        made("date,store,sales", GAPPY_DAYS, lambda n: n * 7 % 90),
+        {},
+    ),
+    "sales without gaps": (
+        made(
+            "date,store,sales",
+            [f"{day:%Y-%m-%d}" for day in pd.date_range("2023-01-02", periods=300)],
+            lambda n: 200,
+        ),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "expected"), FILLED.values(), ids=FILLED.keys())
+def test_a_step_without_a_row_is_zero_only_where_zero_can_be(source, expected):
+    found = propose(source)
+    assert transformations(found) == expected
+    assert any("not known rather than zero" in reason for reason in found.reasons) is bool(expected)
+    missing = [line for line in found.unknown if "have no row" in line]
+    assert all(("if there was nothing" in line) is bool(expected) for line in missing)
+
+
+def test_days_without_any_row_are_named():
+    found = propose(made("date,store,sales", BUSINESS_DAYS, lambda n: n * 7 % 90))
+    assert any("there is never one on a Saturday or Sunday" in line for line in found.unknown)
+
+
+def test_levels_are_averaged_and_the_last_of_a_time_counts():
+    rows = list(made("time,sensor,temperature", QUARTERS, lambda n: 20 + n * 7 % 11 / 10))
+    seconds = [row.replace(":00,", ":30,") for row in rows[1:]]
+    found = propose([*rows, *seconds, rows[5].rsplit(",", 1)[0] + ",25.5"])
+    assert transformations(found)["aggregation"] == "avg"
+    assert found.params["Checks"] == {"Duplicates": "last"}
+    assert any("as levels do not add up" in reason for reason in found.reasons)
+
+
+def test_whether_values_without_a_name_add_up_is_said_not_to_be_known():
+    rows = list(made("time,meter,value", QUARTERS, lambda n: 20 + n * 7 % 11 / 10))
+    said = "Whether values add up"
+    assert not any(said in line for line in propose(rows).unknown)
+    assert any(said in line for line in propose([*rows, rows[5].rsplit(",", 1)[0] + ",25.5"]).unknown)
+    sold = ["time,meter,units", *rows[1:], rows[5].rsplit(",", 1)[0] + ",25.5"]
+    assert not any(said in line for line in propose(sold).unknown)
+
+
+def test_filling_of_related_data_comes_beside_that_of_the_target():
+    related = [row for row in related_rows(400) if "2023-02-1" not in row]
+    related[3] = related[3].replace("1.5", "")
+    days = [f"{day:%Y-%m-%d}" for day in pd.date_range("2023-01-01", periods=300)]
+    found = propose(
+        made("date,item,close", days, lambda n: 100 + n % 7), related=["day,item,height", *related]
+    )
+    configs = found.params["Predictor"]["DataConfig"]["AttributeConfigs"]
+    assert [config["AttributeName"] for config in configs] == ["target_value", "height"]
 
 
 UNUSABLE = {
