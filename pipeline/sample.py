@@ -207,9 +207,16 @@ def _find_header(rows: list[list[str]]) -> list[str] | None:
     if dates >= WIDE and len(rows) > 1 and not any(map(is_time, rows[1])):
         return [cell.strip() for cell in first]  # of a file with its steps beside each other
     is_header = bool(known) and not any(is_time(cell) or is_number(cell) for cell in known)
-    if is_header and len(rows) > 1 and not any(is_time(c) or is_number(c) for c in rows[1]):
+    if is_header and len(rows) > 1 and not any(map(_is_datum, rows[1], first)):
         return None  # a column of names begins with a name: nothing tells that the first is another kind
     return [cell.strip() for cell in first] if is_header else None
+
+
+def _is_datum(cell: str, above: str) -> bool:
+    """Whether the cell is a time or a number; a time in another form only if the cell above it is none."""
+    if is_time(cell) or is_number(cell):
+        return True
+    return OTHER_TIMES.fullmatch(cell) is not None and OTHER_TIMES.fullmatch(above) is None
 
 
 def _texts(array: pa.Array) -> list[str]:

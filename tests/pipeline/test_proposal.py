@@ -284,6 +284,14 @@ UNUSABLE = {
     "no demand": (["ds,item", "2024-01-01,a", "2024-01-02,a"], "no column holds numbers"),
     "no time": (["x,y,item", "1,2,a", "2,3,b"], "no column holds times"),
     "a foreign time": (["ds,y,item", "01/02/2024,1,a"], "'ds' has 01/02/2024"),
+    "a foreign time and foreign numbers": (
+        ["Date,Region,Sales", '31/01/2022,North,"11,139"', '28/02/2022,North,"12,001"'],
+        r"\(Column 'Date' has 31/01/2022\)",
+    ),
+    "a foreign time and foreign numbers without a header": (
+        ['31/01/2022,North,"11,139"', '28/02/2022,North,"12,001"'],
+        r"\(Column 1 has 31/01/2022\)",
+    ),
     "seconds since 1970": (["x,y,z", "1704067200,1.5,a", "1704070800,2.5,a"], "'x' has 1704067200"),
     "dates without marks": (["x,y,z", "20240131,1.5,a", "20240201,2.5,a"], "'x' has 20240131"),
     "bare years": (["year,y,z", "2023,1.5,a", "2024,2.5,a"], "'year' has 2023"),
