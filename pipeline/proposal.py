@@ -403,8 +403,14 @@ class _Target:
                 f"the history has {steps} steps; the shortest forecast needs four", "Give a longer history."
             )
         horizon = min(wanted, longest)
-        limit = f"; the history has only {steps} steps, and a quarter is the limit"
-        self.reasons.append(f"The horizon is {unit.span(horizon)}{limit if horizon < wanted else ''}.")
+        usual = f"usual for steps of {_ahead(unit, 1)} and a history of {steps} steps"
+        if horizon < wanted:
+            why = f"the history has only {steps} steps, and a quarter is the limit"
+        elif steps >= LONG_HISTORY * long or long == short:
+            why = usual
+        else:
+            why = f"{usual}; from {LONG_HISTORY * long} steps on it would be {_ahead(unit, long)}"
+        self.reasons.append(f"The horizon is {_ahead(unit, horizon)}: {why}.")
         return horizon
 
     def _boundary(self) -> dict[str, str]:
@@ -494,8 +500,9 @@ class _Target:
             steps += f"; there is never one on {self._idle}"
         if self._treatment[0]:
             yield (
-                f"{steps}. They are taken as not known: if there was nothing, such as on days on which a "
-                "shop is closed, remove middlefill and backfill from the target's Transformations."
+                f"{steps}. They are taken as not known, and an item with one in the window of a backtest "
+                "does not count in its accuracy. If there was nothing, such as on days on which a shop is "
+                "closed, remove middlefill and backfill from the target's Transformations."
             )
         else:
             yield (
@@ -692,6 +699,13 @@ def _step_name(seconds: float) -> str:
     if 27.9 < days < 28.1:
         return "4W"
     return STEPS[max((step for step in STEPS if step <= seconds), default=60)]
+
+
+def _ahead(frequency: Frequency, steps: int) -> str:
+    """So many steps for people: whole hours rather than minutes."""
+    minutes = steps * frequency.count
+    is_hours = frequency.unit == "min" and minutes % HOUR_MINUTES == 0
+    return Frequency(1, "H").span(minutes // HOUR_MINUTES) if is_hours else frequency.span(steps)
 
 
 def _rows(count: int) -> str:

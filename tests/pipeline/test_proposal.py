@@ -49,6 +49,32 @@ def test_frequency_and_horizon_follow_the_data(source, frequency, horizon):
     assert params.load(json.dumps(found.params).encode())
 
 
+HORIZONS = {
+    "long": (
+        lines("", DAY, 1200, form="%Y-%m-%d"),
+        "28 days: usual for steps of 1 day and a history of 1200 steps.",
+    ),
+    "short": (
+        lines("", DAY, 300, form="%Y-%m-%d"),
+        "14 days: usual for steps of 1 day and a history of 300 steps; from 1120 steps on it would be 28 "
+        "days.",
+    ),
+    "cut": (
+        lines("", DAY, 20, form="%Y-%m-%d"),
+        "5 days: the history has only 20 steps, and a quarter is the limit.",
+    ),
+    "hours for minutes": (
+        lines("", HOUR / 4, 1000),
+        "4 hours: usual for steps of 15 minutes and a history of 1000 steps.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "said"), HORIZONS.values(), ids=HORIZONS.keys())
+def test_the_horizon_has_its_reason(source, said):
+    assert f"The horizon is {said}" in propose(source).reasons
+
+
 COLUMNS = {
     "our own names": ("timestamp,target_value,item_id", "{time},{value},{item}"),
     "series, ds, y": ("series,ds,y", "{item},{time},{value}"),
@@ -239,7 +265,7 @@ def test_a_step_without_a_row_is_zero_only_where_zero_can_be(source, expected):
     assert transformations(found) == expected
     assert any("not known rather than zero" in reason for reason in found.reasons) is bool(expected)
     missing = [line for line in found.unknown if "have no row" in line]
-    assert all(("if there was nothing" in line) is bool(expected) for line in missing)
+    assert all(("If there was nothing" in line) is bool(expected) for line in missing)
 
 
 def test_days_without_any_row_are_named():
