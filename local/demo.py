@@ -176,9 +176,16 @@ def _put(upload: Upload, screen: Screen) -> None:
         s3.put_object(Bucket=BUCKET, Key=f"{upload.folder}params.json", Body=upload.params)
         screen.say(f"  s3://{BUCKET}/{upload.folder}params.json")
     s3.upload_file(str(upload.file), BUCKET, upload.key)
-    screen.say(f"  s3://{BUCKET}/{upload.key}  ({upload.file.stat().st_size / 1e6:.1f} MB)")
+    screen.say(f"  s3://{BUCKET}/{upload.key}  ({_size(upload.file.stat().st_size)})")
     for line in first_lines(upload.file.open("rb"), 3):
         screen.say(f"      {line}")
+
+
+def _size(size_bytes: int) -> str:
+    """A size for people: `612 bytes`, `31 kB`, `11.8 MB`."""
+    if size_bytes < 1000:
+        return f"{size_bytes} bytes"
+    return f"{size_bytes / 1e3:.0f} kB" if size_bytes < 999_500 else f"{size_bytes / 1e6:.1f} MB"
 
 
 def _show_proposal(upload: Upload, screen: Screen) -> None:

@@ -183,7 +183,7 @@ def _total(evidence: Evidence, name: str, member: str, limit: float) -> Check:
     nearest = min(max(found, low), high)
     factor = float(_factor(found, nearest, CALM_TOTAL * float(np.abs(totals).max())))
     words = (
-        f"all items together are forecast at {figure(found)} a {evidence.params.frequency.words}; the last "
+        f"all items together are forecast at {figure(found)} per {evidence.params.frequency.words}; the last "
         f"year had {figure(low)} to {figure(high)} over a horizon, which makes a factor of {factor:.3g}."
     )
     return _limited(name, member, words, factor, limit, factor > limit)

@@ -48,6 +48,7 @@ STEPS = {  # seconds of a regular step, and its name
     **{86400 * n: "D" if n == 1 else f"{n}D" for n in range(1, 7)},
     **{604800 * n: "W" if n == 1 else f"{n}W" for n in range(1, 5)},
 }
+UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))  # seconds
 CALENDAR_STEPS = ((28, 31, "M"), (59, 62, "2M"), (89, 92, "3M"), (181, 184, "6M"), (365, 366, "Y"))  # days
 ANOTHER = "_name"  # what is added to a name that the service keeps for itself
 MOST_SHARED = 0.5  # of the cells of a column that are items of the target, for it to be the item key
@@ -249,7 +250,7 @@ class _Target:
         if len(numeric) >= WIDE and len(numeric) >= len(sample.columns) - 2:
             raise unusable(
                 f"it is in wide form: {len(numeric)} columns of numbers, each of them a series",
-                "Turn it into one row per series and time: timestamp, value, item.",
+                f"Turn it into one row per series and time{self._melted()}.",
             )
         named = [c for c in numeric if self._is_named_target(c)]
         if named:
@@ -302,19 +303,44 @@ class _Target:
         sample = self.sample
         numeric = [c for c in rest if c in sample.numeric and c not in named]
         distinct = {c: sample.frame[c].nunique() for c in numeric}
+        is_guess = not named and not sample.frame[self.time].duplicated().any()  # each time comes once
+        varying = [c for c in numeric if distinct[c] > 1]
+        if is_guess and varying and numeric == rest and not self._is_named_target(self.target):
+            raise self._wide(sorted([self.target, *numeric]))
         counters = [c for c in numeric if distinct[c] == len(sample.frame) > 1]
         if counters and len(rest) > len(counters):
-            rule = f"{sample.names(counters)} is different in every row and tells no series apart"
-            raise unusable(rule, "Remove it.")
-        is_guess = not named and not sample.frame[self.time].duplicated().any()  # each time comes once
+            is_different = (
+                "is different in every row and tells"
+                if len(counters) == 1
+                else ("are different in every row and tell")
+            )
+            rule = f"{sample.names(counters)} {is_different} no series apart"
+            raise unusable(rule, f"Remove {'it' if len(counters) == 1 else 'them'}.")
         fractional = {c for c in numeric if sample.share(c, lambda cell: "." in cell) > MOST}
         further = [c for c in numeric if c in fractional or (is_guess and distinct[c] > 1)]
         if further:
+            holds = "holds" if len(further) == 1 else "hold"
             raise unusable(
-                f"{sample.names(further)} holds further numbers, and a target time series has only one",
-                "If each of them is a series, turn the file into one row per series and time: timestamp, "
-                "value, item. If not, move them to a file of related data, or remove them.",
+                f"{sample.names(further)} {holds} further numbers, and a target time series has only one",
+                "Move them to a file of related data, or remove them. If each of them is a series, turn the "
+                f"file into one row per series and time{self._melted()}.",
             )
+
+    def _wide(self, columns: list[int]) -> BadInput:
+        """The error for a file with a column for each series."""
+        return unusable(
+            f"it looks like wide form, with one column for each series ({self.sample.names(columns)})",
+            f"Turn it into one row per series and time{self._melted()}. If only one of them is the demand, "
+            "remove the others, and add a column with the same text in every row that names the series.",
+        )
+
+    def _melted(self) -> str:
+        """How a wide file is brought into long form, where a header makes that one call."""
+        if not self.sample.header:
+            return ": timestamp, value, item"
+        time = self.sample.labels[self.time]
+        melt = f"melt({time!r}, var_name='item_id', value_name='target_value')"
+        return f", such as with pandas: read_csv(…).{melt}.to_csv(…, index=False)"
 
     def _dimensions(self) -> list[int]:
         """The further columns without which an item would have several rows at a time."""
@@ -567,7 +593,8 @@ def _add_related(draft: dict[str, Any], target: _Target, sample: Sample) -> None
         raise unusable(f"its times are not in the form {target.java_format}", "Write both files alike.")
     texts = [c for c in sample.columns if c not in names and c not in sample.numeric]
     if texts:
-        rule = f"{sample.names(texts)} holds text that is no forecast dimension"
+        hold = "holds" if len(texts) == 1 else "hold"
+        rule = f"{sample.names(texts)} {hold} text that is no forecast dimension"
         raise unusable(rule, "Remove it, or turn it into numbers, such as 0 and 1.")
     moments = _moments(sample, time, target.java_format)
     keys = [c for c in names if c != time]
@@ -708,6 +735,14 @@ def _ahead(frequency: Frequency, steps: int) -> str:
     return Frequency(1, "H").span(minutes // HOUR_MINUTES) if is_hours else frequency.span(steps)
 
 
+def _distance(seconds: float) -> str:
+    """A time for people, in the largest unit of which there is one: `7 minutes`, `about 2.4 hours`."""
+    length, name = next((unit for unit in UNITS if seconds >= unit[0]), UNITS[-1])
+    count = float(f"{seconds / length:.2g}") if seconds < 100 * length else round(seconds / length)
+    is_rounded = abs(count * length - seconds) > 0.001 * seconds
+    return f"{'about ' if is_rounded else ''}{count:g} {name}{'' if count == 1 else 's'}"
+
+
 def _rows(count: int) -> str:
     return f"{count} row{'' if count == 1 else 's'}"
 
@@ -718,7 +753,7 @@ def _span(seconds: float, frequency: Frequency) -> str:
     if frequency.unit in ("M", "Y") or seconds == step:
         return f"{frequency.span(1)} apart"
     how = "next finer" if step < seconds else "finest"
-    return f"{seconds:g} seconds apart; the {how} step of the service is {frequency.span(1)}"
+    return f"{_distance(seconds)} apart; the {how} step of the service is {frequency.span(1)}"
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -104,8 +104,12 @@ class Sample:
         """How the column is called in a sentence."""
         return f"Column {self.labels[column]!r}" if self.header else f"Column {column + 1}"
 
-    def names(self, columns: Iterable[int]) -> str:
-        return ", ".join(map(self.label, columns))
+    def names(self, columns: Sequence[int]) -> str:
+        """How several are called: `Columns 'a', 'b' and 'c'`; at least one."""
+        if len(columns) == 1:
+            return self.label(columns[0])
+        *names, last = [repr(self.labels[c]) if self.header else str(c + 1) for c in columns]
+        return f"Columns {', '.join(names)} and {last}"
 
     def share(self, column: int, fits: Callable[[str], object]) -> float:
         """The share of the column's cells that fit."""

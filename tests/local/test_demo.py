@@ -127,6 +127,17 @@ NOW = datetime(2026, 1, 31, tzinfo=UTC)
 RUN = Run("1", "shop · a.csv", "RUNNING", "Running", "", NOW, NOW, "forecast-upload", {})
 
 
+@pytest.mark.parametrize(
+    ("size", "said"), [(612, "612 bytes"), (31_245, "31 kB"), (999_900, "1.0 MB"), (11_800_000, "11.8 MB")]
+)
+def test_a_small_file_has_its_size_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, said: str
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"x\n" * (size // 2) + b"x" * (size % 2))
+    assert f"a/train/a.csv  ({said})" in shown_upload(monkeypatch, Upload(file, "a/", None))
+
+
 @dataclass
 class FakeView:
     """Answers of a server, one per look."""

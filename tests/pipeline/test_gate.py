@@ -249,6 +249,10 @@ def test_a_message_names_the_items_the_numbers_and_the_limit(params):
     )
 
 
+def test_totals_are_told_per_step(params):
+    assert " per hour; the last year had" in check(judged(params()), "total").words
+
+
 def test_a_few_odd_items_are_let_through(params):
     found = judged(params(**ODD_ONE), one_odd(middle=75.0))
     assert check(found, "level").state == "passed"

@@ -345,7 +345,7 @@ UNUSABLE = {
     ),
     "a few series beside each other": (
         ["ds,north,south,east", *(f"2024-01-{d:02},{d % 5},{d % 4},{d % 3}" for d in range(1, 29))],
-        "If each of them is a series, turn the file",
+        "one column for each series .Columns 'north', 'south' and 'east'",
     ),
     "two numbers": (
         ["ds,y,price,item", *(f"2024-01-{d:02},{d},1.5,a" for d in range(1, 29))],
@@ -479,9 +479,24 @@ def test_the_share_of_bad_rows_that_is_named_lets_the_file_pass(s3, workload, pu
 
 def test_a_rhythm_that_the_service_does_not_know_is_told_as_it_is():
     reasons = propose(lines("", dt.timedelta(minutes=7), 300)).reasons
-    assert any("420 seconds apart; the next finer step of the service is 6 minutes" in r for r in reasons)
+    assert any("7 minutes apart; the next finer step of the service is 6 minutes" in r for r in reasons)
     reasons = propose(lines("", dt.timedelta(seconds=10), 3000)).reasons
     assert any("10 seconds apart; the finest step of the service is 1 minute" in r for r in reasons)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (dt.timedelta(days=126), "126 days apart"),
+        (dt.timedelta(days=10), "10 days apart"),
+        (dt.timedelta(seconds=8604), "about 2.4 hours apart"),
+        (dt.timedelta(minutes=90), "1.5 hours apart"),
+        (dt.timedelta(seconds=90), "1.5 minutes apart"),
+    ],
+)
+def test_a_rhythm_is_told_in_fitting_units(step, said):
+    reasons = propose(lines("", step, 60)).reasons
+    assert any(f"typically {said}; the next finer" in reason for reason in reasons)
 
 
 def test_ends_of_months_are_told_to_become_beginnings():
@@ -550,6 +565,23 @@ def test_the_wide_form_is_recognised_and_the_long_one_asked_for(source, expected
     with pytest.raises(BadInput, match=expected) as caught:
         propose(source)
     assert "one row per series and time" in str(caught.value)
+
+
+def test_a_few_series_beside_each_other_are_all_named_with_the_way_into_long_form():
+    rows = [f"2024-01-{d:02},{d}.5,{d + 1}.5,{d % 3}.5" for d in range(1, 29)]
+    with pytest.raises(BadInput) as caught:
+        propose(["date,Paris,Lyon,Nice", *rows])
+    assert "(Columns 'Paris', 'Lyon' and 'Nice')" in str(caught.value)
+    assert "melt('date', var_name='item_id', value_name='target_value')" in str(caught.value)
+    long = pd.DataFrame([row.split(",") for row in rows], columns=["date", "Paris", "Lyon", "Nice"]).melt(
+        "date", var_name="item_id", value_name="target_value"
+    )
+    assert propose(long.to_csv(index=False).splitlines()).params["Predictor"]["ForecastFrequency"] == "D"
+
+
+def test_numbers_beside_a_named_target_are_no_series():
+    with pytest.raises(BadInput, match="Columns 'price' and 'cost' hold further numbers"):
+        propose(["ds,units,price,cost", *(f"2024-01-{d:02},{d},1.{d},2.{d}" for d in range(1, 29))])
 
 
 def test_parquet_is_read_like_csv(tmp_path):
