@@ -63,6 +63,10 @@ def demo(settings: Settings, data: str | None, params: str | None, keep: bool = 
     screen = Screen(sys.stdout)
     try:
         upload = prepared(settings, data, params, screen.say)
+    except DemoFailed as error:  # nothing was started, so there are no logs to read and nothing to stop
+        screen.say(f"\nNo forecast was published. {error}")
+        return 1
+    try:
         screen.title("Starting the local stack")
         stack.up(settings, screen.say)
         screen.say(f"  Prefect UI  {settings.prefect_url}")
@@ -202,7 +206,14 @@ def _show_proposal(upload: Upload, screen: Screen) -> None:
 
 def _folded(text: str, start: str = "  ") -> str:
     """Lines of a paragraph."""
-    return textwrap.fill(text, 100, initial_indent=start, subsequent_indent=" " * len(start))
+    return textwrap.fill(
+        text,
+        100,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_on_hyphens=False,  # addresses have some, and somebody may copy them
+        break_long_words=False,
+    )
 
 
 # -- the run
@@ -297,19 +308,27 @@ def _show(
     ]
     for line in first_lines(io.BytesIO(body.read(4096)), FIRST_ROWS + 1):
         screen.say(f"  {line}")
-    mail = None if run.message.startswith("Already") else newest_mail(settings.outbox, since)
+    screen.title("Where things are")
+    for name, place in _places(settings, workload, current, view, run, since).items():
+        screen.say(f"  {name:11s} {place}")
+
+
+def _places(
+    settings: Settings, workload: Any, current: Any, view: RunView, run: Run, since: datetime
+) -> dict[str, str]:
+    """Where what was published lies, by what it is."""
+    is_new = not run.message.startswith("Already")  # of this content; else the run sends and draws nothing
+    mail = newest_mail(settings.outbox, since) if is_new else None
     places = {
         "forecast": current.location,
         "history": f"{workload.uri('history/raw/')} and {workload.uri('history/clean/')}",
         "record": workload.uri(f"runs/{current.run}/"),
         "tables": _tables(workload.slug),
         "message": str(mail or settings.outbox),
-        "chart": f"{view.link(run)} (Artifacts)",
-        "Prefect UI": settings.prefect_url,
     }
-    screen.title("Where things are")
-    for name, place in places.items():
-        screen.say(f"  {name:11s} {place}")
+    if is_new:
+        places["chart"] = f"{view.link(run)} (Artifacts)"
+    return {**places, "Prefect UI": settings.prefect_url}
 
 
 def _show_accuracy(accuracy: Any, screen: Screen) -> None:

@@ -5,13 +5,14 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from local import demo
 from local.demo import DemoFailed, Upload, first_lines, follow, newest_mail, prepared
 from local.household import write as write_households
-from local.run_view import Run, Step
+from local.run_view import Run, RunView, Step
 from local.screen import Screen, table
 from local.settings import Settings
 from local.uci import FIRST_LINE
@@ -125,6 +126,53 @@ def test_data_that_cannot_be_used_is_refused_before_anything_starts(
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 RUN = Run("1", "shop · a.csv", "RUNNING", "Running", "", NOW, NOW, "forecast-upload", {})
+
+
+def test_an_address_is_never_broken() -> None:
+    address = "s3://forecast-local/household-power-consumption/forecast/2026-11-05T00-00-00Z-5f2c/"
+    text = f"Published 1920 rows for 20 items to {address}. The name of the item is {'-'.join('x' * 70)}."
+    lines = demo._folded(text, "  · ").splitlines()
+    assert sum(address in line for line in lines) == 1
+    assert len(lines[-1].split()) == 1
+
+
+def test_a_refused_file_names_no_logs_and_leaves_the_stack_alone(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "stack", None)  # whoever calls it fails
+    (tmp_path / "words.csv").write_text("a,b\nx,y\n")
+    assert demo.demo(settings, str(tmp_path / "words.csv"), None, keep=False) == 1
+    said = capsys.readouterr().out
+    assert "cannot be forecast as it is" in said
+    assert "Logs:" not in said
+
+
+def test_a_stack_that_does_not_start_names_its_logs(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def up(*_: object) -> None:
+        raise demo.stack.StackError("A port is taken.")
+
+    monkeypatch.setattr(demo.stack, "up", up)
+    assert demo.demo(settings, str(a_csv(tmp_path / "a.csv")), None) == 1
+    assert f"A port is taken.\nLogs: {settings.logs}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("message", "has_chart"), [("Published 8 rows.", True), ("Already forecast: run r of the same.", False)]
+)
+def test_only_a_run_that_forecasts_has_a_chart(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, message: str, has_chart: bool
+) -> None:
+    glue = SimpleNamespace(get_tables=lambda **_: {"TableList": []})
+    monkeypatch.setattr("local.aws_setup.client", lambda _: glue)
+    monkeypatch.setattr(demo, "newest_mail", lambda *_: None)
+    workload = SimpleNamespace(uri=lambda key: f"s3://b/{key}", slug="shop")
+    current = SimpleNamespace(location="s3://b/forecast/r/", run="r")
+    run = replace(RUN, message=message)
+    places = demo._places(settings, workload, current, RunView(settings.prefect_url), run, NOW)
+    assert ("chart" in places) is has_chart
+    assert list(places)[-1] == "Prefect UI"
 
 
 @pytest.mark.parametrize(
