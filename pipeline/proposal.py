@@ -12,7 +12,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from pipeline.errors import BadInput
 from pipeline.frequency import WEEKDAYS, Frequency, Grid
 from pipeline.levels import Values, is_named_amount, is_named_level
 from pipeline.params import load
+from pipeline.rhythm import ahead, apart, step_name, typical_s
 from pipeline.rules.datasets import is_free
 from pipeline.sample import MOST, OTHER_TIMES, WIDE, Sample, is_number_or_empty, is_time, plain, unusable
 from pipeline.timestamps import DAY, SECOND, directive
@@ -42,14 +43,6 @@ TARGET_WORDS = (
 # By the unit of the frequency: the horizon for a short and for a long history, in steps of one unit.
 HORIZONS = {"min": (60, 240), "H": (24, 72), "D": (14, 28), "W": (8, 13), "M": (6, 12), "Y": (2, 3)}
 LONG_HISTORY = 40  # horizons; from here on the longer one is proposed
-STEPS = {  # seconds of a regular step, and its name
-    **{60 * n: f"{n}min" for n in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)},
-    **{3600 * n: "H" if n == 1 else f"{n}H" for n in (1, 2, 3, 4, 6, 8, 12)},
-    **{86400 * n: "D" if n == 1 else f"{n}D" for n in range(1, 7)},
-    **{604800 * n: "W" if n == 1 else f"{n}W" for n in range(1, 5)},
-}
-UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))  # seconds
-CALENDAR_STEPS = ((28, 31, "M"), (59, 62, "2M"), (89, 92, "3M"), (181, 184, "6M"), (365, 366, "Y"))  # days
 ANOTHER = "_name"  # what is added to a name that the service keeps for itself
 MOST_SHARED = 0.5  # of the cells of a column that are items of the target, for it to be the item key
 FEW_REPEATS = 0.01  # of all rows; so many of one series and time are exceptions and no series of their own
@@ -388,21 +381,26 @@ class _Target:
     # -- time
 
     def _frequency(self) -> Frequency:
-        typical = _typical_s(self.sample, self.moments, self.keys)
+        typical = typical_s(self.moments, self._series(self.keys))
         if typical is None:
             raise unusable("every series has one row only", "Give a longer history.")
-        frequency = Frequency.parse(_step_name(typical))
-        self.reasons.append(f"Rows of a series are typically {_span(typical, frequency)}.")
+        frequency = Frequency.parse(step_name(typical))
+        self.reasons.append(f"Rows of a series are typically {apart(typical, frequency)}.")
         if frequency.needs_time_of_day and self.java_format == DAY:
             raise unusable("the times have no time of day", f"Write them as {SECOND}.")
         return frequency
 
+    def _series(self, keys: list[int]) -> pd.Series:
+        """The number of the series that each row belongs to."""
+        return self.sample.frame.groupby(keys).ngroup()
+
     def _steps(self) -> pd.DataFrame:
         """The series and the step of each row that has a time."""
         times = self.moments.dropna().astype("datetime64[us]").astype(np.int64)
-        frame = self.sample.frame.loc[times.index]
         steps = Grid(self.frequency, int(times.min())).steps(times.to_numpy())
-        return pd.DataFrame({"series": frame.groupby(self.keys).ngroup(), "step": steps}, index=times.index)
+        return pd.DataFrame(
+            {"series": self._series(self.keys)[times.index], "step": steps}, index=times.index
+        )
 
     def _meeting(self) -> int:
         """Rows of which the service makes one value with another; of duplicates the checks make one row."""
@@ -429,14 +427,14 @@ class _Target:
                 f"the history has {steps} steps; the shortest forecast needs four", "Give a longer history."
             )
         horizon = min(wanted, longest)
-        usual = f"usual for steps of {_ahead(unit, 1)} and a history of {steps} steps"
+        usual = f"usual for steps of {ahead(unit, 1)} and a history of {steps} steps"
         if horizon < wanted:
             why = f"the history has only {steps} steps, and a quarter is the limit"
         elif steps >= LONG_HISTORY * long or long == short:
             why = usual
         else:
-            why = f"{usual}; from {LONG_HISTORY * long} steps on it would be {_ahead(unit, long)}"
-        self.reasons.append(f"The horizon is {_ahead(unit, horizon)}: {why}.")
+            why = f"{usual}; from {LONG_HISTORY * long} steps on it would be {ahead(unit, long)}"
+        self.reasons.append(f"The horizon is {ahead(unit, horizon)}: {why}.")
         return horizon
 
     def _boundary(self) -> dict[str, str]:
@@ -598,8 +596,8 @@ def _add_related(draft: dict[str, Any], target: _Target, sample: Sample) -> None
         raise unusable(rule, "Remove it, or turn it into numbers, such as 0 and 1.")
     moments = _moments(sample, time, target.java_format)
     keys = [c for c in names if c != time]
-    typical = _typical_s(sample, moments, keys)
-    if typical is None or _step_name(typical) != str(target.frequency):
+    typical = typical_s(moments, sample.frame.groupby(keys).ngroup())
+    if typical is None or step_name(typical) != str(target.frequency):
         rule = f"its rows are not {target.frequency.span(1)} apart, as the target's are"
         raise unusable(rule, "Write both at one frequency.")
     features = [c for c in sample.columns if c not in names]
@@ -700,15 +698,6 @@ def _moments(sample: Sample, time: int, java_format: str) -> pd.Series:
     return moments
 
 
-def _typical_s(sample: Sample, moments: pd.Series, keys: Sequence[int]) -> float | None:
-    """The typical distance of two rows of a series, in seconds."""
-    order = moments.sort_values(kind="stable").index
-    groups = [sample.frame.loc[order, key] for key in keys]
-    seconds = moments.loc[order].groupby(groups).diff().dt.total_seconds()
-    typical = seconds[seconds > 0].median()
-    return None if pd.isna(typical) else float(typical)
-
-
 def _domain_targets() -> set[str]:
     return {DOMAINS[name].target for name in DOMAIN_NAMES}
 
@@ -717,43 +706,8 @@ def _domain_items() -> set[str]:
     return {DOMAINS[name].item_key for name in DOMAIN_NAMES}
 
 
-def _step_name(seconds: float) -> str:
-    """The frequency whose step is this long; for odd ones the next finer that the service knows."""
-    days = seconds / 86400
-    calendar = next((name for low, high, name in CALENDAR_STEPS if low <= days <= high), None)
-    if calendar and seconds not in STEPS:
-        return calendar
-    if 27.9 < days < 28.1:
-        return "4W"
-    return STEPS[max((step for step in STEPS if step <= seconds), default=60)]
-
-
-def _ahead(frequency: Frequency, steps: int) -> str:
-    """So many steps for people: whole hours rather than minutes."""
-    minutes = steps * frequency.count
-    is_hours = frequency.unit == "min" and minutes % HOUR_MINUTES == 0
-    return Frequency(1, "H").span(minutes // HOUR_MINUTES) if is_hours else frequency.span(steps)
-
-
-def _distance(seconds: float) -> str:
-    """A time for people, in the largest unit of which there is one: `7 minutes`, `about 2.4 hours`."""
-    length, name = next((unit for unit in UNITS if seconds >= unit[0]), UNITS[-1])
-    count = float(f"{seconds / length:.2g}") if seconds < 100 * length else round(seconds / length)
-    is_rounded = abs(count * length - seconds) > 0.001 * seconds
-    return f"{'about ' if is_rounded else ''}{count:g} {name}{'' if count == 1 else 's'}"
-
-
 def _rows(count: int) -> str:
     return f"{count} row{'' if count == 1 else 's'}"
-
-
-def _span(seconds: float, frequency: Frequency) -> str:
-    """How far apart rows are, and what of it if the service has no such step."""
-    step = frequency.minutes * 60
-    if frequency.unit in ("M", "Y") or seconds == step:
-        return f"{frequency.span(1)} apart"
-    how = "next finer" if step < seconds else "finest"
-    return f"{_distance(seconds)} apart; the {how} step of the service is {frequency.span(1)}"
 
 
 def _unique(name: str, taken: set[str]) -> str:
