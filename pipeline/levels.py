@@ -26,6 +26,8 @@ NARROW = 0.5  # of the median: so close together lie all values of a series that
 # From row to row, in ranges between a series' quartiles. Values without a memory move by 0.7 of them, a
 # price of which only the changes are by chance by less than 0.1 within months.
 SMOOTH = 0.25
+FEW = 10  # of what is counted in whole numbers; where there are so few, there may be none
+TAIL = 0.05  # of the values of a series, which may be odd
 FEWEST = 5  # values of a series that tell something
 NEARLY_ALL = 0.95  # of the series
 
@@ -63,9 +65,24 @@ class Values:
     @property
     def stay_off_zero(self) -> bool:
         """Whether in nearly all series no value comes near zero, or goes to the other side of it."""
-        stats = self._known.groupby(self._series).agg(["min", "max", "median"])
-        nearest = np.where(stats["min"] > 0, stats["min"], np.where(stats["max"] < 0, -stats["max"], 0.0))
-        return _nearly_all((nearest > 0) & (nearest >= NEAR_ZERO * stats["median"].abs()))
+        return _nearly_all(self._is_off_zero())
+
+    @property
+    def stay_far_from_zero(self) -> bool:
+        """Whether zero would lie farther off in nearly all series than their own values from each other."""
+        grouped = self._known.groupby(self._series)
+        middle = grouped.quantile(1 - TAIL) - grouped.quantile(TAIL)
+        return _nearly_all(self._is_off_zero() & (self._nearest() >= middle))
+
+    def _nearest(self) -> pd.Series:
+        """How near each series comes to zero; 0 if it crosses it."""
+        stats = self._known.groupby(self._series).agg(["min", "max"])
+        return stats["min"].clip(lower=0) + (-stats["max"]).clip(lower=0)
+
+    def _is_off_zero(self) -> pd.Series:
+        nearest, median = self._nearest(), self._known.groupby(self._series).median().abs()
+        is_whole = (self._known % 1 == 0).groupby(self._series).all()
+        return (nearest > 0) & (nearest >= NEAR_ZERO * median) & ~(is_whole & (nearest < FEW))
 
     @property
     def vary_little(self) -> bool:

@@ -26,7 +26,7 @@ from pipeline.errors import BadInput
 from pipeline.frequency import WEEKDAYS, Frequency, Grid
 from pipeline.levels import Values, is_named_amount, is_named_level
 from pipeline.params import load
-from pipeline.rhythm import ahead, apart, step_name, typical_s
+from pipeline.rhythm import ahead, apart, distance, is_regular, step_name, suiting, typical_s
 from pipeline.rules.datasets import is_free
 from pipeline.sample import MOST, OTHER_TIMES, WIDE, Sample, is_number_or_empty, is_time, plain, unusable
 from pipeline.timestamps import DAY, SECOND, directive
@@ -47,6 +47,7 @@ ANOTHER = "_name"  # what is added to a name that the service keeps for itself
 MOST_SHARED = 0.5  # of the cells of a column that are items of the target, for it to be the item key
 FEW_REPEATS = 0.01  # of all rows; so many of one series and time are exceptions and no series of their own
 SHORTEST = 4  # rows of a series; the service wants a history of four horizons
+SHORT_LOG = pd.Timedelta(weeks=4)  # of irregular times; too short for a forecast of days
 IDLE_WEEKS = 4  # without a row on a weekday: then there is never one
 HOUR_MINUTES, DAY_MINUTES = 60, 24 * 60
 DOMAIN_NAMES = ("RETAIL", "EC2_CAPACITY", "WORK_FORCE", "METRICS")  # whose field names tell them apart
@@ -381,14 +382,34 @@ class _Target:
     # -- time
 
     def _frequency(self) -> Frequency:
-        typical = typical_s(self.moments, self._series(self.keys))
+        series = self._series(self.keys)
+        typical = typical_s(self.moments, series)
         if typical is None:
             raise unusable("every series has one row only", "Give a longer history.")
+        if not self.is_regular:
+            return self._suiting(typical, series)
         frequency = Frequency.parse(step_name(typical))
         self.reasons.append(f"Rows of a series are typically {apart(typical, frequency)}.")
         if frequency.needs_time_of_day and self.java_format == DAY:
             raise unusable("the times have no time of day", f"Write them as {SECOND}.")
         return frequency
+
+    def _suiting(self, typical: float, series: pd.Series) -> Frequency:
+        """For rows without a rhythm, such as those of orders, whose distances say nothing of a step."""
+        moments = self.moments.dropna()
+        is_short = self.java_format == SECOND and moments.max() - moments.min() < SHORT_LOG
+        steps = ("H", "D", "W", "M") if is_short else ("D", "W", "M")
+        frequency, share = suiting(moments, series, steps)
+        self.reasons.append(
+            f"Rows of a series come at irregular times, typically {distance(typical)} apart: the step is "
+            f"{frequency.span(1)}, and {share:.0%} of the steps have a row."
+        )
+        return frequency
+
+    @cached_property
+    def is_regular(self) -> bool:
+        """Whether the rows of a series have a rhythm."""
+        return is_regular(self.moments, self._series(self.keys))
 
     def _series(self, keys: list[int]) -> pd.Series:
         """The number of the series that each row belongs to."""
@@ -489,14 +510,15 @@ class _Target:
                 f"{label} holds levels, as its name says: steps without a row are not known rather than zero "
                 "(middlefill and backfill: nan), and the values of a step are averaged (aggregation: avg)."
             )
-        if not self._missing or not self._values.stay_off_zero:
+        is_log = not self.is_regular  # of what happened: where nothing is written, nothing did
+        if is_log or not self._missing or not self._values.stay_off_zero:
             return {}, ""
         if not self._is_amount and self._values.vary_little:
             return not_known, (
                 f"The values of {label} vary little and never come near zero, as those of prices: steps "
                 "without a row are not known rather than zero (middlefill and backfill: nan)."
             )
-        if self._idle:
+        if self._idle or not self._values.stay_far_from_zero:
             return {}, ""
         return {"middlefill": "nan"}, (
             f"The values of {label} never come near zero: steps between them without a row are not known "

@@ -2,6 +2,7 @@ import datetime as dt
 import itertools
 import json
 import math
+import random
 
 import pandas as pd
 import pytest
@@ -242,6 +243,15 @@ FILLED = {
             ],
             lambda n: 200 + n * 7 % 90,
         ),
+        {},
+    ),
+    "units that are written only if some were sold": (
+        made("date,product,units", GAPPY_DAYS, lambda n: 1 + n * 7 % 4),
+        {},
+    ),
+    "one at a time": (made("date,product,value", GAPPY_DAYS, lambda n: 1), {}),
+    "sales that come nearer to zero than to each other": (
+        made("date,store,sales", GAPPY_DAYS, lambda n: 20.5 + n * 7 % 90),
         {},
     ),
     "sales that come near zero": (
@@ -497,6 +507,44 @@ def test_a_rhythm_that_the_service_does_not_know_is_told_as_it_is():
 def test_a_rhythm_is_told_in_fitting_units(step, said):
     reasons = propose(lines("", step, 60)).reasons
     assert any(f"typically {said}; the next finer" in reason for reason in reasons)
+
+
+def orders(count, hours, form="%Y-%m-%d %H:%M:%S", items="ab"):
+    """Rows at irregular times, so many hours apart on average."""
+    chance = random.Random(5)
+    yield "order_time,product,quantity"
+    for item in items:
+        time = dt.datetime(2023, 1, 2)
+        for _ in range(count):
+            time += dt.timedelta(hours=chance.expovariate(1 / hours))
+            yield f"{time.strftime(form)},{item},{chance.randint(1, 5)}"
+
+
+LOGS = {
+    "several a day": (orders(2000, 3), "D", "about"),
+    "some a week, written by day": (orders(300, 60, "%Y-%m-%d"), "W", "2 days"),
+    "some a month": (orders(100, 300), "M", "9.1 days"),
+    "several an hour, for a few days": (orders(1500, 0.2), "H", "about"),
+}
+
+
+@pytest.mark.parametrize(("source", "step", "typical"), LOGS.values(), ids=LOGS.keys())
+def test_rows_at_irregular_times_get_a_step_that_most_of_have_a_row(source, step, typical):
+    found = propose(source)
+    assert found.params["Predictor"]["ForecastFrequency"] == step
+    (reason,) = (reason for reason in found.reasons if "irregular times" in reason)
+    assert f"typically {typical}" in reason
+    assert any("the values of a step are added up" in reason for reason in found.reasons)
+    assert transformations(found) == {}
+
+
+def test_an_instrument_that_is_a_little_late_is_regular():
+    chance = random.Random(5)
+    times = pd.date_range("2023-01-02", periods=500, freq="15min")
+    late = [f"{time + chance.randint(0, 120) * pd.Timedelta(seconds=1)}" for time in times]
+    found = propose(made("time,sensor,temperature", late, lambda n: 20 + n % 7))
+    assert found.params["Predictor"]["ForecastFrequency"] == "15min"
+    assert any("about 15 minutes apart." in reason for reason in found.reasons)
 
 
 def test_ends_of_months_are_told_to_become_beginnings():
