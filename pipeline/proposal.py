@@ -206,8 +206,8 @@ class _Target:
         share = math.ceil(1000 * broken / len(frame)) / 1000
         yield (
             f"Whether {_rows(broken)} without a time or a number may be set aside: an upload is refused "
-            "until they are correct (a cell of the target may be empty: its value is then not known), or "
-            f"Checks.MostBadRows, here of {share:g} at the least, tolerates them."
+            "until they are correct, or their numbers empty, or Checks.MostBadRows, here of "
+            f"{share:g} at the least, tolerates them."
         )
 
     # -- columns
@@ -478,8 +478,9 @@ class _Target:
 
     @cached_property
     def _missing(self) -> int:
-        """Steps between the first and the last row of each series that have none."""
-        grouped = self._steps().groupby("series")["step"]
+        """Steps between the first and the last value of each series that have none."""
+        steps = self._steps()
+        grouped = steps[self._numbers[steps.index].notna()].groupby("series")["step"]
         return int((grouped.max() - grouped.min() + 1 - grouped.nunique()).sum())
 
     # -- values
@@ -497,8 +498,12 @@ class _Target:
     def _values(self) -> Values:
         steps = self._steps()
         steps = steps.loc[self.moments[steps.index].sort_values(kind="stable").index]
-        numbers = pd.to_numeric(self.sample.frame.loc[steps.index, self.target], errors="coerce")
-        return Values(numbers.astype(float), steps["series"])
+        return Values(self._numbers[steps.index], steps["series"])
+
+    @cached_property
+    def _numbers(self) -> pd.Series:
+        """The target; NaN where a cell is empty or no number."""
+        return pd.to_numeric(self.sample.frame[self.target], errors="coerce").astype(float)
 
     @cached_property
     def _treatment(self) -> tuple[dict[str, str], str]:
@@ -541,20 +546,21 @@ class _Target:
     def _unsure_of_missing(self) -> Iterator[str]:
         if not self._missing:
             return
-        steps = "1 step has no row" if self._missing == 1 else f"{self._missing} steps have no row"
+        steps = "1 step has no value" if self._missing == 1 else f"{self._missing} steps have no value"
         if self._idle:
-            steps += f"; there is never one on {self._idle}"
-        if self._treatment[0]:
-            yield (
-                f"{steps}. They are taken as not known, and an item with one in the window of a backtest "
-                "does not count in its accuracy. If there was nothing, such as on days on which a shop is "
-                "closed, remove middlefill and backfill from the target's Transformations."
-            )
-        else:
+            steps += f"; there is never a row on {self._idle}"
+        if not self._treatment[0]:
             yield (
                 f"{steps}. Whether that means zero (the default) or not known (middlefill and backfill: "
                 "nan) is not in the data."
             )
+            return
+        known = (
+            f"{steps}. They are taken as not known, and an item with one in the window of a backtest does "
+            "not count in its accuracy."
+        )
+        idle = " If there was nothing, such as in a shop that is closed, remove the target's Transformations."
+        yield known if self.is_level else known + idle
 
     def _unsure_of_adding(self) -> Iterator[str]:
         is_added = self._meeting() or self._differing().any()

@@ -163,7 +163,7 @@ def test_further_columns_change_neither_the_step_nor_what_is_missing(source, dim
     assert found.params["Predictor"]["ForecastFrequency"] == "D"
     assert found.params["Predictor"].get("ForecastDimensions", []) == dimensions
     assert "Rows of a series are typically 1 day apart." in found.reasons
-    assert not any("have no row" in line for line in found.unknown)
+    assert not any("have no value" in line for line in found.unknown)
     assert not any("added up" in reason for reason in found.reasons)
     assert "Checks" not in found.params
 
@@ -274,13 +274,21 @@ def test_a_step_without_a_row_is_zero_only_where_zero_can_be(source, expected):
     found = propose(source)
     assert transformations(found) == expected
     assert any("not known rather than zero" in reason for reason in found.reasons) is bool(expected)
-    missing = [line for line in found.unknown if "have no row" in line]
-    assert all(("If there was nothing" in line) is bool(expected) for line in missing)
+    missing = [line for line in found.unknown if "have no value" in line]
+    assert all(("taken as not known" in line) is bool(expected) for line in missing)
+
+
+def test_a_cell_without_a_number_is_a_step_without_a_value():
+    rows = list(not_always("date,product,units", "{time},{item},{value}", "ab", "n/a", 14))
+    for source in (rows, [row.replace("n/a", "") for row in rows], [r for r in rows if "n/a" not in r]):
+        found = propose(source)
+        assert any(line.startswith("28 steps have no value") for line in found.unknown)
+        assert transformations(found) == {"middlefill": "nan"}
 
 
 def test_days_without_any_row_are_named():
     found = propose(made("date,store,sales", BUSINESS_DAYS, lambda n: n * 7 % 90))
-    assert any("there is never one on a Saturday or Sunday" in line for line in found.unknown)
+    assert any("there is never a row on a Saturday or Sunday" in line for line in found.unknown)
 
 
 def test_levels_are_averaged_and_the_last_of_a_time_counts():
@@ -417,7 +425,7 @@ def test_what_the_sample_cannot_tell_is_said():
     for word in ("header", "holidays", "time zone", "ForecastHorizon"):
         assert word in said
     gappy = [row for n, row in enumerate(lines("", HOUR, 100)) if n % 10]
-    assert any("steps have no row" in line for line in propose(gappy).unknown)
+    assert any("steps have no value" in line for line in propose(gappy).unknown)
 
 
 def test_rows_that_an_upload_would_be_refused_for_are_counted():
@@ -442,31 +450,30 @@ def not_always(header, row, items, word="N/A", every=10, count=200):
 NOT_ALWAYS = {
     "ids, our own names": (
         not_always("timestamp,item_id,target_value", "{time},{item},{value}", ("001", "002")),
-        0.1,
+        40,
     ),
     "ids, other names": (
         not_always("date,product,units", "{time},{item},{value}", (101, 102), "n/a", 14),
-        0.07,
+        28,
     ),
-    "text for items": (not_always("date,product,units", "{time},{item},{value}", "ab", "n/a", 14), 0.07),
+    "text for items": (not_always("date,product,units", "{time},{item},{value}", "ab", "n/a", 14), 28),
     "a target of an unknown name": (
         not_always("date,product,pieces", "{time},{item},{value}", (101, 102), "n.a.", 14),
-        0.07,
+        28,
     ),
-    "no header": (not_always("2022-12-31,101,7", "{time},{item},{value}", (101, 102), "-", 14), 0.07),
+    "no header": (not_always("2022-12-31,101,7", "{time},{item},{value}", (101, 102), "-", 14), 28),
     "more often than not a number": (
         not_always("date,store,sales", "{time},{item},{value}", (1, 2), "closed", 3),
-        0.33,
+        132,
     ),
 }
 
 
-@pytest.mark.parametrize(("source", "share"), NOT_ALWAYS.values(), ids=NOT_ALWAYS.keys())
-def test_a_target_with_words_among_its_numbers_stays_the_target_and_the_words_are_counted(source, share):
+@pytest.mark.parametrize(("source", "broken"), NOT_ALWAYS.values(), ids=NOT_ALWAYS.keys())
+def test_a_target_with_words_among_its_numbers_stays_the_target_and_the_words_are_counted(source, broken):
     found = propose(source)
     names = [a["AttributeName"] for a in found.params["Datasets"][0]["Schema"]["Attributes"]]
     assert names == ["timestamp", "item_id", "target_value"]
-    broken = int(share * 401) // 2 * 2
     assert any(f"{broken} of 40" in line and "are no numbers" in line for line in found.unknown)
     assert any("Checks.MostBadRows, here of" in line for line in found.unknown)
 
