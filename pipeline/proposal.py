@@ -36,6 +36,7 @@ ITEM_WORDS = (
     "store", "shop", "meter", "household", "client", "customer", "name", "key",
 )  # fmt: skip
 TIME_WORDS = ("timestamp", "time", "date", "datetime", "ds", "day", "week", "month", "year", "hour", "period")
+CALENDAR_WORDS = (*TIME_WORDS, "weekday", "day_of_week", "dow", "quarter", "season", "holiday")
 TARGET_WORDS = (
     "target_value", "target", "value", "y", "demand", "sales", "qty", "quantity", "units", "amount", "count",
     "consumption", "load", "kwh", "volume", "revenue", "traffic",
@@ -279,17 +280,21 @@ class _Target:
     def _item(self) -> tuple[int, list[int]]:
         sample = self.sample
         rest = [c for c in sample.columns if c not in (self.time, self.target)]
-        if not rest:
+        if all(sample.word(c) in CALENDAR_WORDS for c in rest):
             raise unusable(
                 "there is no column that says which item a row belongs to",
                 "Add one, with the same text in every row if there is only one series: `item_id` = `total`.",
             )
         named = [c for c in rest if sample.word(c) in (*ITEM_WORDS, *_domain_items())]
         self._refuse_numbers(rest, named)
-        item = sample.best(named, ITEM_WORDS) if named else max(rest, key=lambda c: sample.frame[c].nunique())
+        others = [c for c in rest if sample.word(c) not in CALENDAR_WORDS]
+        item = (
+            sample.best(named, ITEM_WORDS) if named else max(others, key=lambda c: sample.frame[c].nunique())
+        )
         where = " in the first rows" if sample.is_cut else ""
         count = sample.frame[item].nunique()
-        self.reasons.append(f"{sample.label(item)} names the items; there are {count}{where}.")
+        there = f"there {'is' if count == 1 else 'are'} {count}{where}"
+        self.reasons.append(f"{sample.label(item)} names the items; {there}.")
         return item, [c for c in rest if c != item]
 
     def _refuse_numbers(self, rest: list[int], named: list[int]) -> None:

@@ -128,6 +128,10 @@ def extra(header, row, days=300, stores=(1, 2, 3), categories=("x",), begin=dt.d
 
 
 EXTRAS = {
+    "a weekday, and an item of another name": (
+        extra("date,weekday,where,units", "{date},{weekday},{store},{units}"),
+        [],
+    ),
     "a weekday": (extra("date,weekday,store,units", "{date},{weekday},{store},{units}"), []),
     "customers and promotions": (
         extra("Date,Store,Sales,Customers,Promo", "{date},{store},{units},{customers},{promo}"),
@@ -325,6 +329,10 @@ UNUSABLE = {
     "a header alone": (["timestamp,target_value,item_id"], "nothing but a header"),
     "semicolons": (["a;b;c", "1;2;3"], "not separated by commas"),
     "no item": (["ds,y", "2024-01-01,1", "2024-01-02,2"], "which item a row belongs to"),
+    "nothing but a weekday beside the demand": (
+        ["ds,weekday,units", *(f"2024-01-{d:02},{'MTWTFSS'[d % 7]},{d % 9}" for d in range(1, 29))],
+        "which item a row belongs to",
+    ),
     "no demand": (["ds,item", "2024-01-01,a", "2024-01-02,a"], "no column holds numbers"),
     "no time": (["x,y,item", "1,2,a", "2,3,b"], "no column holds times"),
     "a foreign time": (["ds,y,item", "01/02/2024,1,a"], "'ds' has 01/02/2024"),
