@@ -1,8 +1,9 @@
 """Where an export goes: a path of S3, with Amazon's file names and markers.
 
 `_CHECK` is written first, to find out at once whether writing is allowed; `_SUCCESS` last. The export of
-a forecast also has `_METHODS`, which is ours: the method that forecast each item. The time in
-the file names is the job's creation, so a job that is done again after a crash overwrites its own files.
+a forecast also has `_METHODS_…`, which is ours: the method that forecast each item. The time in the file
+names was given to this job alone when it was created: a job that is done again after a crash overwrites its
+own files, and no other's.
 """
 
 import datetime as dt
@@ -53,13 +54,14 @@ class Destination:
         local.unlink()
 
     def note(self, name: str, values: pd.DataFrame) -> None:
-        """Write a table beside the parts, as CSV whatever the format.
+        """Write a table beside the parts, as CSV whatever the format, into `<name>_<job>_<time>`.
 
         Args:
-            name: starts with an underscore and has no ending, like the markers: readers of all parts of a
-                folder (Athena, Spark, `*.csv`) pass over it.
+            name: starts with an underscore, like the markers, and the object has no ending: readers of all
+                parts of a folder (Athena, Spark, `*.csv`) pass over it.
         """
-        self._job.objects.put(f"{self._path}/{name}", values.to_csv(index=False).encode(), self._kms_key)
+        body = values.to_csv(index=False).encode()
+        self._job.objects.put(f"{self._path}/{name}_{self._job_and_time}", body, self._kms_key)
 
     def finish(self) -> None:
         """Say that the export is complete."""
@@ -69,6 +71,10 @@ class Destination:
         self._job.objects.put(f"{self._path}/{name}", b"", self._kms_key)
 
     def _file_name(self, number: int) -> str:
+        return f"{self._job_and_time}_part{number}.{self._format.lower()}"
+
+    @property
+    def _job_and_time(self) -> str:
         record = self._job.record
-        at = dt.datetime.fromtimestamp(record.created, dt.UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-        return f"{record.name}_{at}_part{number}.{self._format.lower()}"
+        at = dt.datetime.fromtimestamp(record.plan.get("second", record.created), dt.UTC)
+        return f"{record.name}_{at:%Y-%m-%dT%H-%M-%SZ}"

@@ -60,6 +60,7 @@ class Kind:
 
 
 PREDICTORS = ("Predictor", "AutoPredictor")
+EXPORTS = ("PredictorBacktestExportJob", "ForecastExportJob")
 
 _ROWS = (
     Kind(

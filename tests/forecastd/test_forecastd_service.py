@@ -13,6 +13,7 @@ from forecastd.settings import Settings
 from forecastd.spec import load_spec
 from forecastd.store.blobs import Blobs
 from forecastd.store.database import Store
+from forecastd.store.records import Record
 
 SCHEMA = {
     "Attributes": [
@@ -78,6 +79,26 @@ def test_a_token_survives_new_resources_without_repeating_or_missing_any(desk: D
     rest = desk.call("ListDatasets", MaxResults=2, NextToken=page["NextToken"])
     listed = [entry["DatasetArn"] for entry in (*page["Datasets"], *rest["Datasets"])]
     assert listed == first[::-1]
+
+
+def test_every_export_has_a_second_of_its_own_for_the_names_of_its_files(desk: Desk) -> None:
+    for name in ("f1", "f2"):
+        desk.store.insert(
+            Record(f"arn:{name}", "Forecast", name, "ACTIVE", created=desk.time, modified=desk.time)
+        )
+
+    def second(forecast: str) -> int:
+        arn = desk.call(
+            "CreateForecastExportJob",
+            ForecastExportJobName="daily",
+            ForecastArn=forecast,
+            Destination=SOURCE,
+        )["ForecastExportJobArn"]
+        record = desk.store.get(arn)
+        assert record is not None
+        return record.plan["second"] - int(desk.time)
+
+    assert (second("arn:f1"), second("arn:f2")) == (0, 1)
 
 
 def test_the_modification_time_of_a_running_job_is_now(desk: Desk) -> None:

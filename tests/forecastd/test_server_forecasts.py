@@ -64,11 +64,13 @@ def test_a_csv_export_has_the_services_names_columns_and_markers(lab: Any, ready
     name, objects = exported(lab, ready)
     assert objects.pop("_CHECK") == b""
     assert objects.pop("_SUCCESS") == b""
-    methods = pd.read_csv(io.BytesIO(objects.pop("_METHODS")))
+    [note] = [file for file in objects if file.startswith("_METHODS")]
+    methods = pd.read_csv(io.BytesIO(objects.pop(note)))
     assert list(methods.columns) == ["item_id", "shop", "method"]
     assert methods["method"].tolist() == ["NPTS"] * 4
     [(file, content)] = objects.items()
     assert re.fullmatch(rf"{name}_\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\dZ_part0\.csv", file)
+    assert note == f"_METHODS_{file.removesuffix('_part0.csv')}"
     frame = pd.read_csv(io.BytesIO(content))
     assert list(frame.columns) == ["item_id", "date", "shop", "p5", "p90", "mean"]
     assert len(frame) == 2 * 2 * 7
@@ -81,7 +83,8 @@ def test_an_export_says_which_items_the_model_could_not_serve(lab: Any, hourly: 
     group = lab.filled_group(hourly(items=1, days=4) + "young,2024-01-04 23:00:00,3\n")
     predictor = lab.predictor(group, AlgorithmArn="arn:aws:forecast:::algorithm/ETS", ForecastHorizon=3)
     _, objects = exported(lab, lab.forecasted(predictor))
-    assert objects["_METHODS"].decode().splitlines() == [
+    [methods] = [content for file, content in objects.items() if file.startswith("_METHODS_")]
+    assert methods.decode().splitlines() == [
         "item_id,method",
         "item_0,ETS",
         "young,short history",
@@ -94,6 +97,23 @@ def test_a_parquet_export_has_texts_and_doubles(lab: Any, ready: str) -> None:
     frame = pd.read_parquet(io.BytesIO(content))
     assert frame["date"].iloc[-1] == "2024-01-28T00:00:00Z"
     assert frame["p90"].dtype == "float64"
+
+
+def test_exports_of_one_name_into_one_path_lie_side_by_side(
+    lab: Any, forecast: Any, predictor: str, ready: str
+) -> None:
+    folder, forecasts = lab.name("side_by_side"), (ready, lab.forecasted(predictor))
+    jobs = [
+        forecast.create_forecast_export_job(
+            ForecastExportJobName="daily", ForecastArn=arn, Destination=lab.s3_config(folder)
+        )["ForecastExportJobArn"]
+        for arn in forecasts
+    ]
+    for job in jobs:
+        lab.wait(lambda job=job: forecast.describe_forecast_export_job(ForecastExportJobArn=job))
+    keys = [entry["Key"] for entry in lab.s3.list_objects_v2(Bucket=lab.bucket, Prefix=folder)["Contents"]]
+    assert len([key for key in keys if key.endswith("_part0.csv")]) == 2
+    assert len([key for key in keys if "/_METHODS_daily_" in key]) == 2
 
 
 def test_an_export_into_a_bucket_that_does_not_exist_fails(lab: Any, forecast: Any, ready: str) -> None:
