@@ -8,7 +8,7 @@ from forecastd.errors import JobFailed
 from forecastd.jobs.data import load_panel
 from forecastd.jobs.hands import crew_of
 from forecastd.jobs.job import Facts, Job
-from forecastd.jobs.rows import Problems, read_csv, read_parquet
+from forecastd.jobs.rows import Problems, Raw, read_csv, read_parquet, typed
 from forecastd.jobs.training import MODEL_FOLDER
 from forecastd.models.training import Predictor
 from forecastd.store.forecasts import write_forecast
@@ -74,7 +74,13 @@ def _identifiers(job: Job, path: str, names: list[str], file_format: str) -> pd.
             local.unlink()
         else:
             pieces = list(read_csv(job.objects.open(ref), attributes, ref.uri, problems))
-        frames += [piece.table.to_pandas().astype(str) for piece in pieces]
+        frames += [_keys_of(piece) for piece in pieces]
     if problems.number:
         raise JobFailed(f"The series to forecast cannot be read: {problems.sentence()}")
     return pd.concat(frames)
+
+
+def _keys_of(piece: Raw) -> pd.DataFrame:
+    """Keys as the panel writes them: an empty one is an empty text."""
+    columns = {name: piece.table.column(name) for name in piece.table.column_names}
+    return pd.DataFrame({name: typed(each, "string", "").values.fillna("") for name, each in columns.items()})

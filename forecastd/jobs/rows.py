@@ -17,6 +17,7 @@ from forecastd.errors import JobFailed
 
 _ROWS_PER_BATCH = 100_000
 _PROBLEMS_TOLD = 3
+_BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
 _BEGINS_WITH_DIGIT = re.compile(r'\s*"?\s*[\d+-]')
 
 Mask = np.ndarray
@@ -130,26 +131,59 @@ def read_parquet(path: Path, attributes: dict[str, str], source: str) -> Iterato
     """Read a Parquet file by the names of its columns, or by position if they are others.
 
     Raises:
-        JobFailed: it is no Parquet, or has other columns.
+        JobFailed: it is no Parquet, or has other columns, or columns of a type that holds no single values.
     """
     try:
         file = pq.ParquetFile(path)
+        columns = _parquet_columns(file.schema_arrow.names, list(attributes), source)
+        _check_parquet_types(file.schema_arrow, columns, source)
+        seen = 0
+        for batch in file.iter_batches(batch_size=_ROWS_PER_BATCH, columns=columns):
+            table = _decoded(pa.Table.from_batches([batch]).select(columns), source)
+            rows = np.arange(seen + 1, seen + len(table) + 1)
+            seen += len(table)
+            yield Raw(table.rename_columns(list(attributes)), rows)
     except (pa.ArrowInvalid, OSError) as error:
         raise JobFailed(f"{source} cannot be read as Parquet: {_first_line(error)}") from error
-    columns = _parquet_columns(file.schema_arrow.names, list(attributes), source)
-    seen = 0
-    for batch in file.iter_batches(batch_size=_ROWS_PER_BATCH, columns=columns):
-        table = pa.Table.from_batches([batch]).select(columns).rename_columns(list(attributes))
-        yield Raw(table, np.arange(seen + 1, seen + len(table) + 1))
-        seen += len(table)
 
 
 def _parquet_columns(names: list[str], wanted: list[str], source: str) -> list[str]:
-    if set(wanted) <= set(names):
-        return wanted
-    if len(names) == len(wanted):
+    """Find the columns by name, then by name without regard to case, then by position."""
+    exact, any_case = set(names), {name.lower(): name for name in reversed(names)}
+    found = {name: name if name in exact else any_case.get(name.lower()) for name in wanted}
+    if None not in found.values():
+        return [name for name in found.values() if name is not None]
+    elsewhere = [name for name, here in zip(wanted, names, strict=False) if found[name] not in (None, here)]
+    if len(names) == len(wanted) and not elsewhere:
         return names
-    raise JobFailed(f"{source} has the columns {', '.join(names)}, but the schema is {', '.join(wanted)}.")
+    raise JobFailed(
+        f"{source} has the columns {', '.join(names)}, but the schema is {', '.join(wanted)};"
+        " give them the names of the schema."
+    )
+
+
+def _check_parquet_types(schema: pa.Schema, columns: list[str], source: str) -> None:
+    for name in columns:
+        kind = schema.field(name).type
+        if pa.types.is_nested(kind) or pa.types.is_duration(kind):
+            raise JobFailed(
+                f"{source}, column {name}: it is of the type {kind}; it has to hold one text, number or time"
+                " in each row."
+            )
+
+
+def _decoded(table: pa.Table, source: str) -> pa.Table:
+    """Turn columns of bytes into texts."""
+    for place, (name, kind) in enumerate(zip(table.column_names, table.schema.types, strict=True)):
+        if any(is_one(kind) for is_one in _BYTES):
+            try:
+                table = table.set_column(place, name, pc.cast(table.column(place), pa.string()))
+            except pa.ArrowInvalid:
+                raise JobFailed(
+                    f"{source}, column {name}: it is of the type {kind}, and its bytes are no text in UTF-8;"
+                    " write it as text."
+                ) from None
+    return table
 
 
 # -- typed columns
@@ -165,14 +199,18 @@ def typed(column: pa.ChunkedArray, kind: str, timestamp_format: str) -> Column:
 
 
 def _texts(column: pa.ChunkedArray) -> Column:
-    if not pa.types.is_string(column.type):
-        column = pc.cast(column, pa.string())
+    """An empty text is null, as it is in CSV: one series must not have two keys that look alike."""
+    texts = column if pa.types.is_string(column.type) else pc.cast(column, pa.string())
+    column = pc.if_else(pc.equal(texts, ""), None, texts)
     null = _nulls(column)
     return Column(column.to_pandas().astype(object).where(~null, None), null, np.zeros(len(null), bool))
 
 
 def _times(column: pa.ChunkedArray, timestamp_format: str) -> Column:
+    """A time with a zone counts as its zone's clocks show it: data is in local time."""
     null = _nulls(column)
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        column = pc.local_timestamp(column)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         naive = pc.cast(column, pa.timestamp("ms"), safe=False)
         return Column(naive.to_pandas(), null, np.zeros(len(null), bool))

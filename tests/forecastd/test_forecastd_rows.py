@@ -117,6 +117,63 @@ def test_parquet_with_other_names_is_read_by_position_or_refused(tmp_path: Path)
         list(read_parquet(path, SCHEMA, "x.parquet"))
 
 
+def test_parquet_columns_are_found_without_regard_to_case_before_position(tmp_path: Path) -> None:
+    path, schema = tmp_path / "x.parquet", {"item_id": "string", "store": "string", "region": "string"}
+    pq.write_table(pa.table({"Item_ID": ["i"], "Region": ["r"], "Store": ["s"]}), path)
+    [raw] = read_parquet(path, schema, "x.parquet")
+    assert raw.table.to_pylist() == [{"item_id": "i", "store": "s", "region": "r"}]
+    pq.write_table(pa.table({"STORE": ["other"], "item_id": ["i"], "store": ["s"], "region": ["r"]}), path)
+    [raw] = read_parquet(path, schema, "x.parquet")
+    assert raw.table.column("store").to_pylist() == ["s"]
+
+
+def test_parquet_with_a_name_of_the_schema_at_another_place_is_not_read_by_position(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"item_id": ["i"], "when": ["x"], "timestamp": [1.0]}), tmp_path / "x.parquet")
+    with pytest.raises(JobFailed, match="has the columns item_id, when, timestamp, but the schema is"):
+        list(read_parquet(tmp_path / "x.parquet", SCHEMA, "x.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (
+            pa.array([[1.0]]),
+            r"x\.parquet, column demand: it is of the type list<.*double>; it has to hold one",
+        ),
+        (pa.array([{"x": 1}]), "it is of the type struct<x: int64>; it has to hold one"),
+        (pa.array([b"\xff\xfe"]), "it is of the type binary, and its bytes are no text in UTF-8"),
+    ],
+)
+def test_a_parquet_column_without_single_values_is_told_with_its_type(
+    tmp_path: Path, column: pa.Array, message: str
+) -> None:
+    table = pa.table({"item_id": ["a"], "timestamp": ["2024-01-01 00:00:00"], "demand": column})
+    pq.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(JobFailed, match=message):
+        list(read_parquet(tmp_path / "x.parquet", SCHEMA, "x.parquet"))
+
+
+def test_bytes_that_are_text_are_read_as_text(tmp_path: Path) -> None:
+    table = pa.table({"item_id": [b"Z\xc3\xbcrich"], "timestamp": ["2024-01-01 00:00:00"], "demand": [1.0]})
+    pq.write_table(table, tmp_path / "x.parquet")
+    [raw] = read_parquet(tmp_path / "x.parquet", SCHEMA, "x.parquet")
+    assert raw.table.column("item_id").to_pylist() == ["Zürich"]
+
+
+def test_an_empty_text_is_null_whatever_the_format() -> None:
+    for texts in (pa.array(["", None, "a"]), pa.array(["", None, "a"]).dictionary_encode()):
+        column = typed(pa.chunked_array([texts]), "string", "")
+        assert column.null.tolist() == [True, True, False]
+        assert column.values.tolist() == [None, None, "a"]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
+def test_a_parquet_time_with_a_zone_is_the_local_time(zone: str) -> None:
+    days = pd.date_range("2024-03-30", periods=3, tz=zone)
+    column = typed(pa.chunked_array([pa.array(days)]), "timestamp", "")
+    assert column.values.tolist() == list(pd.date_range("2024-03-30", periods=3))
+
+
 def test_a_file_that_is_no_parquet_is_told(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("a,b")
     with pytest.raises(JobFailed, match="cannot be read as Parquet"):

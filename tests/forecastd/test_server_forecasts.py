@@ -192,6 +192,28 @@ def test_only_the_selected_series_are_forecast(
         forecastquery.query_forecast(ForecastArn=arn, Filters={"item_id": "Pear", "shop": "South"})
 
 
+def test_a_series_with_an_empty_dimension_is_one_series_and_can_be_selected(
+    lab: Any, forecastquery: Any
+) -> None:
+    days = pd.date_range("2024-01-01", periods=20)
+    shops = [*["S"] * 20, *[None] * 10, *[""] * 10]
+    table = {"item_id": ["a"] * 40, "timestamp": [*days, *days], "target_value": 2.0, "shop": shops}
+    buffer = io.BytesIO()
+    pd.DataFrame(table).to_parquet(buffer)
+    dataset = lab.dataset(SCHEMA, DataFrequency="D")
+    assert lab.imported(dataset, buffer.getvalue(), Format="PARQUET")["Status"] == "ACTIVE"
+    config = {"ForecastFrequency": "D", "ForecastDimensions": ["shop"]}
+    predictor = lab.predictor(lab.group(dataset), ForecastHorizon=2, FeaturizationConfig=config)
+    attributes = [{"AttributeName": name, "AttributeType": "string"} for name in ("item_id", "shop")]
+    source = lab.s3_config(lab.put(f"{lab.name('selection')}/series.csv", "a,\n"))
+    identifiers = {"DataSource": source, "Schema": {"Attributes": attributes}}
+    arn = lab.forecasted(predictor, TimeSeriesSelector={"TimeSeriesIdentifiers": identifiers})
+    _, objects = exported(lab, arn)
+    [part] = [content for file, content in objects.items() if file.endswith(".csv")]
+    assert part.decode().count("\na,") == 2
+    forecastquery.query_forecast(ForecastArn=arn, Filters={"item_id": "a", "shop": ""})
+
+
 def test_a_forecast_uses_the_newest_import_with_its_new_items(
     lab: Any, forecastquery: Any, hourly: Any
 ) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 LINE = "a,2024-01-01 00:00:00,1\n"
@@ -69,6 +71,17 @@ def test_parquet_is_read_by_column_name(lab: Any) -> None:
     done = lab.imported(lab.dataset(), buffer.getvalue(), Format="PARQUET")
     assert done["Status"] == "ACTIVE", done
     assert done["FieldStatistics"]["timestamp"]["Max"] == "2024-01-01T02:00:00Z"
+
+
+def test_parquet_of_nested_values_fails_with_file_column_and_type(lab: Any) -> None:
+    table = pa.table(
+        {"item_id": ["a"], "timestamp": pa.array([0], pa.timestamp("ms")), "target_value": [[1]]}
+    )
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    done = lab.imported(lab.dataset(), buffer.getvalue(), Format="PARQUET")
+    assert done["Status"] == "CREATE_FAILED"
+    assert "/file, column target_value: it is of the type list<" in done["Message"]
 
 
 @pytest.mark.parametrize(
