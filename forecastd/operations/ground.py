@@ -1,5 +1,6 @@
 """The ground a predictor or forecast stands on: a group's datasets and the newest import into each."""
 
+import re
 from dataclasses import dataclass
 
 from forecastd.domains import DOMAINS, NUMERIC_TYPES, RELATED, TARGET, TIMESTAMP, Domain
@@ -9,6 +10,13 @@ from forecastd.operations.datasets import attributes_of
 from forecastd.operations.frequencies import count_steps, parse_frequency
 from forecastd.series.frequency import Frequency
 from forecastd.store.records import Record
+
+# What forecasts, backtests and their exports call their own columns.
+_COLUMNS_OF_EXPORTS = re.compile(
+    r"date|mean|p\d{1,2}|target_value|window_start|window_end|backtest_window"
+    r"|backtestwindow_(start|end)_time|rmse|wape|mape|mase",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,8 @@ def check_dimensions(ground: Ground, dimensions: list[str]) -> None:
     """Check ForecastDimensions against the schemas.
 
     Raises:
-        InvalidInput: one is unknown or comes twice, or a related time series needs another one.
+        InvalidInput: one is unknown or comes twice, is called like a column of an export, or a related time
+            series needs another one.
     """
     unknown = [name for name in dimensions if name not in ground.dimensions]
     if unknown:
@@ -117,6 +126,12 @@ def check_dimensions(ground: Ground, dimensions: list[str]) -> None:
         )
     if len(set(dimensions)) < len(dimensions):
         raise InvalidInput("ForecastDimensions names a dimension twice.")
+    taken = [name for name in dimensions if _COLUMNS_OF_EXPORTS.fullmatch(name)]
+    if taken:
+        raise InvalidInput(
+            f"The forecast dimension {taken[0]} cannot be exported: exports have a column of their own with"
+            " this name. Give the attribute another name in the schema and import again."
+        )
     own = (ground.domain.item_key, TIMESTAMP)
     texts = [name for name, kind in ground.attributes(RELATED).items() if kind not in NUMERIC_TYPES]
     strays = [name for name in texts if name not in (*own, *dimensions)]

@@ -196,6 +196,18 @@ def test_a_group_without_imported_target_is_refused(lab: Any, forecast: Any) -> 
         lab.start_predictor(lab.group(lab.dataset()))
 
 
+@pytest.mark.parametrize(
+    "name", ["date", "Mean", "p50", "target_value", "window_start", "window_end", "backtest_window"]
+)
+def test_a_dimension_called_like_a_column_of_an_export_is_refused(lab: Any, forecast: Any, name: str) -> None:
+    schema = {"item_id": "string", "timestamp": "timestamp", "demand": "float", name: "string"}
+    dataset = lab.dataset(schema, Domain="RETAIL")
+    lab.imported(dataset, "".join(f"a,2024-01-{day:02} 00:00:00,1,north\n" for day in range(1, 31)))
+    options = config(ForecastDimensions=[name])
+    with pytest.raises(forecast.exceptions.InvalidInputException, match=f"{name} cannot be exported"):
+        lab.start_predictor(lab.group(dataset, Domain="RETAIL"), **options)
+
+
 def test_a_text_in_a_related_time_series_is_refused_in_the_services_words(
     lab: Any, forecast: Any, hourly: Any
 ) -> None:
