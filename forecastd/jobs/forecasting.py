@@ -9,8 +9,10 @@ from forecastd.jobs.data import load_panel
 from forecastd.jobs.hands import crew_of
 from forecastd.jobs.job import Facts, Job
 from forecastd.jobs.rows import Problems, Raw, read_csv, read_parquet, typed
-from forecastd.jobs.training import MODEL_FOLDER
+from forecastd.jobs.training import KNOWN_AHEAD, MODEL_FOLDER
+from forecastd.models.history import is_forward
 from forecastd.models.training import Predictor
+from forecastd.series.panel import Panel
 from forecastd.store.forecasts import write_forecast
 
 
@@ -18,12 +20,15 @@ def run_forecast(job: Job) -> Facts:
     """Forecast, and keep the values in the job's folder, sorted by series and time.
 
     Raises:
-        JobFailed: the predictor or its data is gone, or nothing is left to forecast.
+        JobFailed: the predictor or its data is gone, related data end too early, or nothing is left to
+            forecast.
     """
     plan = job.record.plan
-    trained = job.parent(plan["predictor"]).plan
+    source = job.parent(plan["predictor"])
+    trained = source.plan
     keys = [trained["item_key"], *trained["dimensions"]]
     panel = load_panel(job, trained, plan["imports"])
+    _check_known_ahead(source.facts.get(KNOWN_AHEAD, []), panel, trained["horizon"])
     predictor = Predictor.load(job.parent_folder(plan["predictor"]) / MODEL_FOLDER)
     predictor.threads = job.settings.threads
     crew = crew_of(job.settings)
@@ -33,6 +38,22 @@ def run_forecast(job: Job) -> Facts:
     methods = methods.merge(frame[keys].drop_duplicates(), on=keys)
     write_forecast(job.folder, _table(frame, keys), _texts(methods), keys, trained["horizon"])
     return {}
+
+
+def _check_known_ahead(names: list[str], panel: Panel, horizon: int) -> None:
+    """What the predictor learnt to rely on beyond the target must be known there."""
+    lost = [
+        name
+        for name in names
+        if name not in panel.features or not is_forward(panel.features[name], panel.length)
+    ]
+    if lost:
+        times = panel.future_times(horizon)
+        raise JobFailed(
+            f"The related time series {lost[0]} was known ahead when the predictor was trained, but now"
+            f" nothing of it is known for the forecast horizon, {times[0]} to {times[-1]}: import related"
+            " data that cover the horizon, or train a new predictor on what there is."
+        )
 
 
 def _texts(frame: pd.DataFrame) -> pa.Table:

@@ -8,12 +8,15 @@ import pandas as pd
 from forecastd.jobs.data import load_panel
 from forecastd.jobs.hands import crew_of
 from forecastd.jobs.job import Facts, Job
+from forecastd.models.history import is_forward
 from forecastd.models.training import TrainingRequest, train
-from forecastd.series.algorithms import AUTO_PREDICTOR
+from forecastd.series.algorithms import AUTO_PREDICTOR, USING_RELATED
+from forecastd.series.panel import Panel
 from forecastd.series.tuning import Range
 
 MODEL_FOLDER = "model"
 BACKTESTS_FILE = "backtests.parquet"  # what Predictor.save writes into it
+KNOWN_AHEAD = "RelatedKnownAhead"  # a fact of the predictor that no operation shows
 _ALGORITHM_PREFIX = "arn:aws:forecast:::algorithm/"
 
 
@@ -28,7 +31,14 @@ def run_training(job: Job) -> Facts:
     panel = load_panel(job, plan, plan["imports"])
     predictor = train(panel, _request(job, plan), job.progress, crew_of(job.settings))
     predictor.save(job.folder / MODEL_FOLDER)
-    return _facts(plan, predictor)
+    return {**_facts(plan, predictor), KNOWN_AHEAD: _known_ahead(panel, predictor.chosen)}
+
+
+def _known_ahead(panel: Panel, chosen: str) -> list[str]:
+    """Name the related features that the predictor saw beyond the target and needs there in each forecast."""
+    if chosen not in USING_RELATED:
+        return []
+    return [name for name, feature in panel.features.items() if is_forward(feature, panel.length)]
 
 
 def _request(job: Job, plan: dict[str, Any]) -> TrainingRequest:

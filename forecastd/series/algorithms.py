@@ -13,6 +13,7 @@ AUTO_PREDICTOR = "AutoPredictor"
 AUTO_ML = "AutoML"
 AUTO_ML_CANDIDATES = ("ARIMA", "ETS", "NPTS", "Prophet")
 NEURAL = ("Deep_AR_Plus", "CNN-QR")  # need the optional packages of requirements-neural.txt
+USING_RELATED = (AUTO_PREDICTOR, "Prophet", *NEURAL)  # the others pass over related time series
 LEAST_OBSERVATIONS = 300  # over all series, that a network is trained on
 TRAINABLE = (*AUTO_ML_CANDIDATES, *NEURAL)
 METHODS = (AUTO_PREDICTOR, AUTO_ML, *TRAINABLE)

@@ -322,12 +322,10 @@ def _owners(related: pd.DataFrame, keys: pd.DataFrame, key_names: list[str]) -> 
 
 
 def _place(rows: np.ndarray, steps: np.ndarray, amounts: np.ndarray, size: int, length: int) -> np.ndarray:
-    """[size, length]; several rows of one step are averaged."""
-    cells = rows * length + steps
-    counts = np.bincount(cells, minlength=size * length)
-    totals = np.bincount(cells, weights=amounts, minlength=size * length)
-    with np.errstate(invalid="ignore"):
-        return (totals / np.where(counts > 0, counts, np.nan)).reshape(size, length)
+    """[size, length]; of several rows of one step the last one counts."""
+    table = np.full(size * length, np.nan)
+    table[rows * length + steps] = amounts
+    return table.reshape(size, length)
 
 
 def _check_starts(
@@ -355,14 +353,19 @@ def _check_starts(
 def _check_reach(
     feature: np.ndarray, name: str, length: int, owner: np.ndarray, keys: pd.DataFrame, item_key: str
 ) -> None:
-    """A feature known anywhere in the horizon must be known to its end for every series that has it."""
-    if feature.shape[1] == length or not np.isfinite(feature[:, length:]).any():
+    """A feature known anywhere in the horizon must be known in all of it for every series that has it.
+
+    In the history, models bridge its gaps.
+    """
+    ahead = feature[:, length:]
+    if not np.isfinite(ahead).any():
         return
-    short = (owner >= 0) & np.isnan(feature[:, -1])
+    short = (owner >= 0) & np.isnan(ahead).any(axis=1)
     if short.any():
         raise JobFailed(
-            f"The related time series {name} reaches into the forecast horizon but not to its end: "
-            f"extend it, configure futurefill, or end it with the target. {_examples(short, keys, item_key)}"
+            f"The related time series {name} reaches into the forecast horizon but lacks steps of it: add "
+            "rows for all of the horizon, configure middlefill and futurefill, or end it with the target. "
+            f"{_examples(short, keys, item_key)}"
         )
 
 

@@ -228,6 +228,38 @@ def test_a_forecast_uses_the_newest_import_with_its_new_items(
     assert len(points) == 12
 
 
+def test_what_was_known_ahead_in_training_must_be_known_ahead_in_each_forecast(
+    lab: Any, forecast: Any
+) -> None:
+    def rows(days: int) -> str:
+        times = pd.date_range("2024-01-01", periods=days)
+        return "".join(f"a,{time:%Y-%m-%d},{10 + time.weekday()}\n" for time in times)
+
+    def forecast_message(predictor: str) -> str:
+        arn = forecast.create_forecast(ForecastName=lab.name(), PredictorArn=predictor)["ForecastArn"]
+        return lab.wait(lambda: forecast.describe_forecast(ForecastArn=arn)).get("Message", "")
+
+    dates = {"TimestampFormat": "yyyy-MM-dd"}
+    target = lab.dataset(DataFrequency="D")
+    schema = {"item_id": "string", "timestamp": "timestamp", "price": "float"}
+    related = lab.dataset(schema, DataFrequency="D", DatasetType="RELATED_TIME_SERIES")
+    lab.imported(target, rows(40), **dates)
+    lab.imported(related, rows(45), **dates)
+    group = lab.group(target, related)
+    options = {"ForecastHorizon": 5, "FeaturizationConfig": {"ForecastFrequency": "D"}}
+    prophet = lab.predictor(group, AlgorithmArn="arn:aws:forecast:::algorithm/Prophet", **options)
+    npts = lab.predictor(group, **options)
+    assert forecast_message(prophet) == ""
+    lab.imported(target, rows(45), **dates)
+    assert "The related time series price was known ahead when" in forecast_message(prophet)
+    assert "2024-02-15 00:00:00 to 2024-02-19 00:00:00" in forecast_message(prophet)
+    assert forecast_message(npts) == ""  # it passes over related data
+    lab.imported(target, rows(43), **dates)
+    assert "price reaches into the forecast horizon but lacks steps of it" in forecast_message(prophet)
+    forecast.update_dataset_group(DatasetGroupArn=group, DatasetArns=[target])
+    assert "The related time series price was known ahead when" in forecast_message(prophet)
+
+
 def test_the_types_of_a_forecast_are_checked(lab: Any, forecast: Any, predictor: str) -> None:
     with pytest.raises(forecast.exceptions.InvalidInputException, match="at most 5"):
         forecast.create_forecast(ForecastName="x", PredictorArn=predictor, ForecastTypes=["0.1"] * 6)

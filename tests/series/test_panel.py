@@ -129,11 +129,26 @@ def test_related_rows_must_not_start_after_the_target() -> None:
         panel(GAPPY, related=related("2020-01-08", start="2020-01-02"))
 
 
-def test_a_forward_feature_must_reach_the_end_of_the_horizon() -> None:
-    with pytest.raises(JobFailed, match="price reaches into the forecast horizon but not to its end"):
-        panel(GAPPY, related=related("2020-01-07"))
+def test_of_several_related_rows_of_one_step_the_last_one_counts() -> None:
+    twice = pd.concat([related("2020-01-08"), related("2020-01-08").assign(price=9.0)])
+    assert panel(GAPPY, related=twice).features["price"][0].tolist() == [9.0] * 8
+    assert panel(GAPPY, related=twice.iloc[::-1]).features["price"][0].tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_forward_feature_must_be_known_in_all_of_the_horizon() -> None:
+    without_a_step = related("2020-01-08").query("timestamp.dt.day != 7")
+    for short in (related("2020-01-07"), without_a_step):
+        with pytest.raises(JobFailed, match=r"price reaches into the forecast horizon but lacks steps of it"):
+            panel(GAPPY, related=short)
+    middle = panel(GAPPY, related=without_a_step, related_filling={"price": {"middlefill": "zero"}})
+    assert middle.features["price"][0, -2:].tolist() == [0, 7]
     filled = panel(GAPPY, related=related("2020-01-07"), related_filling={"price": {"futurefill": "max"}})
     assert filled.features["price"][0, -1] == 6
+
+
+def test_gaps_of_a_feature_in_the_history_are_left_to_the_models() -> None:
+    gappy = panel(GAPPY, related=related("2020-01-08").query("timestamp.dt.day != 3"))
+    assert np.isnan(gappy.features["price"][0]).tolist() == [step == 2 for step in range(8)]
 
 
 def test_a_text_feature_fails_with_its_name() -> None:
