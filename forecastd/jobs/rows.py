@@ -13,11 +13,16 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from forecastd.domains import DOMAINS, NUMERIC_TYPES
 from forecastd.errors import JobFailed
 
 _ROWS_PER_BATCH = 100_000
 _PROBLEMS_TOLD = 3
 _BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+_ITEM_KEYS = {domain.item_key for domain in DOMAINS.values()}
+_LEAST_LETTERS = 4  # "item" is taken for item_id, "it" may be an item
+_WORD = re.compile(r"[^\W\d]")
+_NO_NUMBERS = ("nan", "na", "n/a", "null", "none", "inf", "infinity")  # words that stand in data, too
 _BEGINS_WITH_DIGIT = re.compile(r'\s*"?\s*[\d+-]')
 
 Mask = np.ndarray
@@ -111,16 +116,34 @@ def _row_numbers(seen: int, length: int, skipped: list[int]) -> np.ndarray:
 
 
 def is_header(attributes: dict[str, str], cells: list[str | None]) -> bool:
-    """Tell a header from data: its time cell does not begin like a time, or its cells are the names.
+    """Tell a header from data: its time cell does not begin like a time.
+
+    Where there are no times, a cell is its column's name, a word stands where numbers are, or the item's cell
+    is the beginning of the item key's name. Texts that have nothing of the names are data.
 
     Args:
         cells: of the first line.
     """
-    for (_, kind), cell in zip(attributes.items(), cells, strict=True):
+    columns = [
+        (name, kind, (cell or "").strip())
+        for (name, kind), cell in zip(attributes.items(), cells, strict=True)
+    ]
+    for _, kind, cell in columns:
         if kind == "timestamp":
-            return bool(cell) and not _BEGINS_WITH_DIGIT.match(cell or "")
-    names = [name.lower() for name in attributes]
-    return [(cell or "").strip().lower() for cell in cells] == names
+            return bool(cell) and not _BEGINS_WITH_DIGIT.match(cell)
+    return any(_is_name(cell, name, kind) for name, kind, cell in columns)
+
+
+def _is_name(cell: str, name: str, kind: str) -> bool:
+    """Whether a cell of the first line can only be the name of its column."""
+    if kind in NUMERIC_TYPES:
+        return bool(_WORD.match(cell)) and cell.lower() not in _NO_NUMBERS
+    word, own = _letters_and_digits(cell), _letters_and_digits(name)
+    return word == own or (name in _ITEM_KEYS and len(word) >= _LEAST_LETTERS and own.startswith(word))
+
+
+def _letters_and_digits(text: str) -> str:
+    return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
 def _first_cells(table: pa.Table) -> list[str | None]:

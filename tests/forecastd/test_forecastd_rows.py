@@ -37,10 +37,23 @@ def test_only_the_very_first_line_can_be_a_header() -> None:
     assert len(rows_of("a,2024-01-01 00:00:00,1\nitem_id,timestamp,demand\n")[0]) == 2
 
 
-def test_metadata_has_a_header_only_if_it_has_the_names() -> None:
-    schema = {"item_id": "string", "color": "string"}
-    assert is_header(schema, ["ITEM_ID", " Color"])
-    assert not is_header(schema, ["sku", "tint"])
+@pytest.mark.parametrize(
+    "cells", [["ITEM_ID", " Color", "x"], ["Item", "Colour", "4"], ["sku", "color", "4"]]
+)
+def test_metadata_has_a_header_if_some_of_its_names_are_there(cells: list[str]) -> None:
+    assert is_header({"item_id": "string", "color": "string", "price": "float"}, cells)
+
+
+def test_metadata_has_a_header_if_a_word_stands_where_numbers_are() -> None:
+    schema = {"item_id": "string", "color": "string", "price": "float"}
+    assert is_header(schema, ["sku", "tint", "Prix"])
+    assert not is_header(schema, ["sku", "tint", "1e3"])
+    assert not is_header(schema, ["sku", "tint", "NaN"])
+
+
+@pytest.mark.parametrize("cells", [["sku", "tint"], ["it", "red"], ["item_id_7", "col"], ["", ""]])
+def test_metadata_of_texts_alone_begins_with_data_where_no_name_is_there(cells: list[str]) -> None:
+    assert not is_header({"item_id": "string", "color": "string"}, cells)
 
 
 def test_blank_lines_and_quoted_line_breaks_are_read_and_rows_keep_their_numbers() -> None:

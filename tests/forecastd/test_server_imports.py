@@ -157,6 +157,12 @@ def test_item_metadata_is_imported_with_its_header(lab: Any) -> None:
     assert done["FieldStatistics"]["item_id"]["Count"] == 2
 
 
+def test_a_header_of_other_names_is_no_item_of_the_metadata(lab: Any) -> None:
+    dataset = lab.dataset({"item_id": "string", "category": "string"}, DatasetType="ITEM_METADATA")
+    done = lab.imported(dataset, "Item,Categorie\na,toys\nb,games\n")
+    assert done["FieldStatistics"]["item_id"]["Count"] == 2
+
+
 def test_a_name_is_taken_within_its_dataset_only(lab: Any, forecast: Any) -> None:
     first, second = lab.dataset(), lab.dataset()
     arn = lab.imported(first, LINE, DatasetImportJobName="same")["DatasetImportJobArn"]
