@@ -202,7 +202,7 @@ _EXAMPLES = {"%Y-%m-%d": "2024-01-31", "%Y-%m-%d %H:%M:%S": "2024-01-31 23:00:00
 
 
 def _keep(column: Column, mask: np.ndarray) -> Column:
-    return Column(column.values[mask], column.null[mask], column.bad[mask])
+    return Column(column.values[mask], column.null[mask], column.bad[mask], column.beyond[mask])
 
 
 def _arrow(column: Column, kind: pa.DataType) -> pa.Array:

@@ -1,5 +1,6 @@
 """Rows of a file as typed columns, with every cell that does not fit named by file, row and column."""
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ import pyarrow.parquet as pq
 from forecastd.domains import DOMAINS, NUMERIC_TYPES
 from forecastd.errors import JobFailed
 
+EARLIEST, LATEST = pd.Timestamp(1678, 1, 1), pd.Timestamp(2261, 12, 31, 23, 59, 59)  # nanoseconds hold these
+MOST_NUMBER = 1e100  # of larger ones, products of squares and sums leave what a float holds
 _ROWS_PER_BATCH = 100_000
 _PROBLEMS_TOLD = 3
 _BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
@@ -57,11 +60,16 @@ class Raw:
 
 @dataclass(frozen=True)
 class Column:
-    """A typed column: texts, times or numbers; null where the file has nothing; bad where it does not fit."""
+    """A typed column: texts, times or numbers; null where the file has nothing; bad where it does not fit.
+
+    Attributes:
+        beyond: bad for its size alone: a time or number, but outside of the limits.
+    """
 
     values: Any  # pd.Series of str or datetime64, or float64 [n]
     null: Mask
     bad: Mask
+    beyond: Mask
 
 
 def read_csv(stream: Any, attributes: dict[str, str], source: str, problems: Problems) -> Iterator[Raw]:
@@ -225,30 +233,59 @@ def _texts(column: pa.ChunkedArray) -> Column:
     """An empty text is null, as it is in CSV: one series must not have two keys that look alike."""
     texts = column if pa.types.is_string(column.type) else pc.cast(column, pa.string())
     column = pc.if_else(pc.equal(texts, ""), None, texts)
-    null = _nulls(column)
-    return Column(column.to_pandas().astype(object).where(~null, None), null, np.zeros(len(null), bool))
+    null, none = _nulls(column), np.zeros(len(column), bool)
+    return Column(column.to_pandas().astype(object).where(~null, None), null, none, none)
 
 
 def _times(column: pa.ChunkedArray, timestamp_format: str) -> Column:
     """A time with a zone counts as its zone's clocks show it: data is in local time."""
     null = _nulls(column)
-    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
-        column = pc.local_timestamp(column)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        naive = pc.cast(column, pa.timestamp("ms"), safe=False)
-        return Column(naive.to_pandas(), null, np.zeros(len(null), bool))
-    texts = pc.cast(column, pa.string()).to_pandas()
-    times = pd.to_datetime(texts.str.strip(), format=timestamp_format, errors="coerce")
-    return Column(times, null, (times.isna() & ~null).to_numpy(bool))
+        return _native_times(column, null)
+    texts = pc.cast(column, pa.string()).to_pandas().str.strip()
+    times = pd.to_datetime(texts, format=timestamp_format, errors="coerce")
+    bad = (~times.between(EARLIEST, LATEST) & ~null).to_numpy(bool)
+    return Column(times.where(~bad), null, bad, bad & _are_times(texts, timestamp_format, bad))
+
+
+def _native_times(column: pa.ChunkedArray, null: Mask) -> Column:
+    if pa.types.is_date(column.type):
+        column = pc.cast(column, pa.timestamp("s" if pa.types.is_date32(column.type) else "ms"))
+    counts = pc.cast(column, pa.int64()).fill_null(0).to_numpy()
+    first, last = (
+        int(end.as_unit(column.type.unit).to_numpy().astype(np.int64)) for end in (EARLIEST, LATEST)
+    )
+    bad = ~null & ((counts < first) | (counts > last))
+    column = pc.if_else(pa.array(bad), None, column)
+    if column.type.tz is not None:
+        column = pc.local_timestamp(column)
+    return Column(pc.cast(column, pa.timestamp("ms"), safe=False).to_pandas(), null, bad, bad)
+
+
+def _are_times(texts: pd.Series, timestamp_format: str, where: Mask) -> Mask:
+    """Where bad texts are times all the same, of a year that is too far away."""
+
+    def is_time(text: str) -> bool:
+        try:
+            dt.datetime.strptime(text, timestamp_format)
+        except ValueError:
+            return False
+        return True
+
+    found = np.zeros(len(texts), bool)
+    found[where] = [is_time(text) for text in texts[where]]
+    return found
 
 
 def _numbers(column: pa.ChunkedArray, whole: bool) -> Column:
     null = _nulls(column)
     values, bad = _as_floats(column, null)
     bad |= np.isinf(values)
+    beyond = ~bad & (np.abs(values) > MOST_NUMBER)
     if whole:
         bad |= ~np.isnan(values) & (np.floor(values) != values)
-    return Column(np.where(bad, np.nan, values), null, bad)
+    bad |= beyond
+    return Column(np.where(bad, np.nan, values), null, bad, beyond)
 
 
 def _as_floats(column: pa.ChunkedArray, null: Mask) -> tuple[np.ndarray, Mask]:
@@ -269,10 +306,31 @@ def _nulls(column: pa.ChunkedArray) -> Mask:
 def tell_bad_cells(
     column: Column, name: str, expected: str, raw: Raw, source: str, problems: Problems
 ) -> None:
-    """Note every bad cell of a column among the problems."""
+    """Note every bad cell of a column among the problems.
+
+    Args:
+        expected: a noun for what fits, such as "a number".
+    """
     cells = raw.table.column(name)
     for place in map(int, np.flatnonzero(column.bad)):
-        problems.add(source, int(raw.rows[place]), name, f"{cells[place].as_py()!r} is not {expected}")
+        wanted = limits_of(column) if column.beyond[place] else expected
+        problems.add(source, int(raw.rows[place]), name, f"{_shown(cells[place])} is not {wanted}")
+
+
+def limits_of(column: Column) -> str:
+    """Say within which limits the values of a column have to be."""
+    if isinstance(column.values, np.ndarray):
+        return f"between -{MOST_NUMBER:g} and {MOST_NUMBER:g}; use a larger unit"
+    return f"between the years {EARLIEST.year} and {LATEST.year}"
+
+
+def _shown(cell: Any) -> str:
+    """Write a cell; times so far away that Python has none are written as their count of units."""
+    try:
+        value = cell.as_py()
+    except (OverflowError, ValueError):
+        value = cell.value
+    return repr(value) if isinstance(value, str | int | float) else f"'{value}'"
 
 
 def _first_line(error: Exception) -> str:

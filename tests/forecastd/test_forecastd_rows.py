@@ -1,5 +1,6 @@
 """Rows of files: headers, blank lines, wrong cells named by file, row and column, and Parquet's types."""
 
+import datetime as dt
 import io
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from forecastd.errors import JobFailed
-from forecastd.jobs.rows import Problems, is_header, read_csv, read_parquet, tell_bad_cells, typed
+from forecastd.jobs.rows import Problems, Raw, is_header, read_csv, read_parquet, tell_bad_cells, typed
 
 SCHEMA = {"item_id": "string", "timestamp": "timestamp", "demand": "float"}
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -90,6 +91,45 @@ def test_whole_numbers_must_be_whole() -> None:
 )
 def test_a_time_of_another_format_or_that_does_not_exist_is_bad(text: str) -> None:
     assert typed(pa.chunked_array([[text]]), "timestamp", TIME_FORMAT).bad.all()
+
+
+@pytest.mark.parametrize("text", ["1677-12-31 00:00:00", "2262-01-01 00:00:00", "9999-12-31 00:00:00"])
+def test_a_time_that_nanoseconds_do_not_hold_is_beyond_in_both_formats(text: str) -> None:
+    for cell in (text, dt.datetime.fromisoformat(text)):
+        column = typed(pa.chunked_array([[cell]]), "timestamp", TIME_FORMAT)
+        assert column.bad.all()
+        assert column.beyond.all()
+    assert not typed(pa.chunked_array([["2262-02-30 00:00:00"]]), "timestamp", TIME_FORMAT).beyond.any()
+
+
+@pytest.mark.parametrize("text", ["1678-01-01 00:00:00", "2261-12-31 23:59:59"])
+def test_the_first_and_the_last_year_are_good_in_both_formats(text: str) -> None:
+    for cell in (text, dt.datetime.fromisoformat(text)):
+        column = typed(pa.chunked_array([[cell, None]]), "timestamp", TIME_FORMAT)
+        assert column.values.tolist()[0] == pd.Timestamp(text)
+        assert (column.bad.tolist(), column.null.tolist()) == ([False, False], [False, True])
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("s"), pa.timestamp("us", "Europe/Berlin"), pa.date32()])
+def test_parquet_times_of_any_unit_may_be_too_far_away_even_for_python(
+    kind: pa.DataType, tmp_path: Path
+) -> None:
+    times = pa.array([2**30, 2**40 if kind == pa.timestamp("s") else 2**31 - 1], pa.int64())
+    if kind == pa.timestamp("us", "Europe/Berlin"):
+        times = pa.array([0, 2**62], pa.int64())
+    stored = times.cast(pa.int32()).cast(kind) if kind == pa.date32() else times.cast(kind)
+    column = typed(pa.chunked_array([stored]), "timestamp", "")
+    assert column.beyond.tolist() == [kind == pa.date32(), True]
+    problems, table = Problems(), pa.table({"timestamp": stored})
+    tell_bad_cells(column, "timestamp", "a time", Raw(table, np.array([1, 2])), "f", problems)
+    assert problems.told[-1].endswith("is not between the years 1678 and 2261")
+
+
+def test_a_number_may_be_enormous_but_not_beyond_every_sense() -> None:
+    for cells in (["1e100", "-1e101", "x"], [1e100, -1e101, np.inf]):
+        column = typed(pa.chunked_array([cells]), "float", TIME_FORMAT)
+        assert column.bad.tolist() == [False, True, True]
+        assert column.beyond.tolist() == [False, True, False]
 
 
 def test_bad_cells_are_told_with_row_and_value() -> None:

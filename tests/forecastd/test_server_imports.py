@@ -1,5 +1,6 @@
 """Import jobs: real files in S3 become data with statistics, or a sentence that says what is wrong."""
 
+import datetime as dt
 import io
 import os
 from pathlib import Path
@@ -84,6 +85,15 @@ def test_parquet_of_nested_values_fails_with_file_column_and_type(lab: Any) -> N
     assert "/file, column target_value: it is of the type list<" in done["Message"]
 
 
+def test_a_parquet_time_too_far_away_is_a_bad_row(lab: Any) -> None:
+    buffer = io.BytesIO()
+    times = pa.array([dt.datetime(2024, 1, 1), dt.datetime(9999, 12, 31)], pa.timestamp("us"))
+    pq.write_table(pa.table({"item_id": ["a", "a"], "timestamp": times, "target_value": [1.0, 2.0]}), buffer)
+    done = lab.imported(lab.dataset(), buffer.getvalue(), Format="PARQUET")
+    assert done["Status"] == "CREATE_FAILED"
+    assert "row 2, column timestamp: '9999-12-31 00:00:00' is not between the years" in done["Message"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -94,6 +104,8 @@ def test_parquet_of_nested_values_fails_with_file_column_and_type(lab: Any) -> N
             LINE + "b,01.01.2024,1\n",
             "row 2, column timestamp: '01.01.2024' is not a time like 2024-01-31 23:00:00.",
         ),
+        (LINE + "b,3000-01-01 00:00:00,1\n", "'3000-01-01 00:00:00' is not between the years 1678 and 2261."),
+        (LINE + "b,2024-01-01 00:00:00,-1e101\n", "'-1e101' is not between -1e+100 and 1e+100; use a larger"),
         ("a;2024-01-01 00:00:00;1\n", "it has 1 columns, not 3"),
     ],
 )
