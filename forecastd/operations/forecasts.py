@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from forecastd.domains import TARGET
 from forecastd.errors import InvalidInput
 from forecastd.operations.context import Context, require_active
 from forecastd.operations.datasets import attributes_of
 from forecastd.operations.drafts import Draft
 from forecastd.operations.forecasttypes import quantiles_of
-from forecastd.operations.ground import survey
+from forecastd.operations.ground import Ground, survey
 from forecastd.operations.kinds import look_up
 from forecastd.store.records import Record
 
@@ -24,9 +25,11 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
     quantiles, want_mean = quantiles_of(types)
     group = context.find(predictor.facts["DatasetGroupArn"], "DatasetGroup")
     _check_selector(request, predictor)
+    ground = survey(context, group)
+    _check_dimensions(ground, predictor)
     plan = {
         "predictor": predictor.arn,
-        "imports": survey(context, group).import_arns,
+        "imports": ground.import_arns,
         "quantiles": quantiles,
         "want_mean": want_mean,
     }
@@ -35,6 +38,17 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
         "CreatedUsingAutoPredictor": predictor.kind == "AutoPredictor",
     }
     return Draft(request={**request, "ForecastTypes": types}, facts=facts, plan=plan)
+
+
+def _check_dimensions(ground: Ground, predictor: Record) -> None:
+    """The group's datasets may be others than in training; they must still have what makes the series."""
+    lost = [name for name in predictor.plan["dimensions"] if name not in ground.dimensions]
+    if lost:
+        raise InvalidInput(
+            f"The predictor was trained with the forecast dimension {lost[0]}, which the group's target"
+            f" dataset {ground.datasets[TARGET].arn} does not have: put a dataset that has it into the group"
+            " with UpdateDatasetGroup, or train a new predictor."
+        )
 
 
 def _check_selector(request: dict[str, Any], predictor: Record) -> None:

@@ -260,6 +260,21 @@ def test_what_was_known_ahead_in_training_must_be_known_ahead_in_each_forecast(
     assert "The related time series price was known ahead when" in forecast_message(prophet)
 
 
+def test_a_target_dataset_without_the_predictors_dimension_is_refused(lab: Any, forecast: Any) -> None:
+    days = [f"2024-01-{day:02}" for day in range(1, 31)]
+    with_shop, without = lab.dataset(SCHEMA, DataFrequency="D"), lab.dataset(DataFrequency="D")
+    dates = {"TimestampFormat": "yyyy-MM-dd"}
+    lab.imported(with_shop, "".join(f"a,{day},1,north\n" for day in days), **dates)
+    lab.imported(without, "".join(f"a,{day},1\n" for day in days), **dates)
+    group = lab.group(with_shop)
+    config = {"ForecastFrequency": "D", "ForecastDimensions": ["shop"]}
+    predictor = lab.predictor(group, ForecastHorizon=2, FeaturizationConfig=config)
+    forecast.update_dataset_group(DatasetGroupArn=group, DatasetArns=[without])
+    message = f"dimension shop, which the group's target dataset {without} does not have"
+    with pytest.raises(forecast.exceptions.InvalidInputException, match=message):
+        forecast.create_forecast(ForecastName=lab.name(), PredictorArn=predictor)
+
+
 def test_the_types_of_a_forecast_are_checked(lab: Any, forecast: Any, predictor: str) -> None:
     with pytest.raises(forecast.exceptions.InvalidInputException, match="at most 5"):
         forecast.create_forecast(ForecastName="x", PredictorArn=predictor, ForecastTypes=["0.1"] * 6)
