@@ -27,6 +27,7 @@ from forecastd.wire.response import Response, write_error, write_response
 logger = logging.getLogger(__name__)
 
 _LARGEST_BODY = 16 * 2**20
+_MOST_DIGITS = 20  # of a length that is worth reading as a number
 _PATIENCE_S = 5.0  # for the workers of a killed server to end
 
 
@@ -86,10 +87,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > _LARGEST_BODY:
+        is_number = length.isascii() and length.isdigit()
+        if not is_number or len(length) > _MOST_DIGITS or int(length) > _LARGEST_BODY:
             self.close_connection = True
             message = f"The request needs a Content-Length of at most {_LARGEST_BODY} bytes."
-            self._send(_plain(411 if not length.isdigit() else 413, {"Message": message}))
+            self._send(_plain(413 if is_number else 411, {"Message": message}))
             return None
         return self.rfile.read(int(length))
 

@@ -27,7 +27,8 @@ def read_request(spec: Spec, target: str | None, body: bytes) -> Call:
 
     Raises:
         UnknownOperation: the target names no operation.
-        SerializationFailed: the body is no JSON object, or a member has a wrong JSON type.
+        SerializationFailed: the body is no JSON object, is nested too deeply or has texts that are none, or
+            a member has a wrong JSON type.
         ValidationFailed: a constraint of the model is violated.
     """
     operation = spec.by_target(target) if target else None
@@ -36,9 +37,12 @@ def read_request(spec: Spec, target: str | None, body: bytes) -> Call:
             f"The X-Amz-Target header is {target!r}; it must name an operation, as in"
             " AmazonForecast.ListPredictors or AmazonForecastRuntime.QueryForecast."
         )
-    arguments = _read_body(body)
-    validate(operation, arguments)
-    return Call(operation, _without_nulls(arguments))
+    try:
+        arguments = _read_body(body)
+        validate(operation, arguments)
+        return Call(operation, _without_nulls(arguments))
+    except RecursionError:
+        raise SerializationFailed("The request's body is nested more deeply than any operation's.") from None
 
 
 def _read_body(body: bytes) -> dict[str, Any]:
@@ -48,9 +52,22 @@ def _read_body(body: bytes) -> dict[str, Any]:
         raise SerializationFailed(f"The request's body is no JSON: {error}.") from None
     if not isinstance(arguments, dict):
         raise SerializationFailed("The request's body must be one JSON object.")
+    _check_texts(arguments)
     return arguments
 
 
-def _without_nulls(arguments: dict[str, Any]) -> dict[str, Any]:
-    """A member that is null counts as not given."""
-    return {name: value for name, value in arguments.items() if value is not None}
+def _check_texts(arguments: dict[str, Any]) -> None:
+    """Half of a surrogate pair, written as an escape, is no character: nothing could store it."""
+    try:
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise SerializationFailed(
+            "The request's body has half of a surrogate pair (\\ud800 to \\udfff), which is no character."
+        ) from None
+
+
+def _without_nulls(value: Any) -> Any:
+    """A member that is null counts as not given, at any depth."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value

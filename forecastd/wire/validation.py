@@ -96,7 +96,8 @@ def _string(shape: StringShape, value: str, path: str, member: str) -> Iterator[
     yield from _bounds(shape, len(value), value, path, "length")
     pattern = pattern_of(shape, member)
     if pattern is not None and not re.fullmatch(pattern, value):
-        told = shape.metadata.get("pattern", pattern)
+        own = shape.metadata.get("pattern", "")  # in the model's words, where it is what is enforced
+        told = own if pattern == _python_pattern(own) else pattern
         yield _violation(_quoted(value), path, f"Member must satisfy regular expression pattern: {told}")
     if shape.enum and value not in shape.enum:
         yield _violation(

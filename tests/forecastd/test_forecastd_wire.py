@@ -106,6 +106,7 @@ def test_a_role_is_an_iam_arn() -> None:
         "CreateDatasetImportJob", DatasetImportJobName="i", DatasetArn=DATASET_ARN, DataSource=wrong
     )
     assert "at 'dataSource.s3Config.roleArn'" in message
+    assert message.endswith(r"regular expression pattern: arn:[a-z\d-]+:iam::\d{12}:role/.+")
 
 
 def test_tags_may_have_letters_of_any_language() -> None:
@@ -137,10 +138,25 @@ def test_a_wrong_json_type_is_a_serialization_error() -> None:
         read("ListForecasts", MaxResults=True)
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
+DEEP = (50, 300, 450, 900, 980, 1_000, 100_000)  # levels, below and above Python's limit of calls
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"[]", b"\xff", b'{"NextToken":"\\ud800"}', b'{"\\udfff":1}', *(b"[" * depth for depth in DEEP)],
+)
 def test_a_body_that_is_no_json_object_is_a_serialization_error(body: bytes) -> None:
     with pytest.raises(SerializationFailed):
         read_request(SPEC, "AmazonForecast.ListForecasts", body)
+
+
+@pytest.mark.parametrize("depth", DEEP)
+def test_members_nested_to_any_depth_are_refused(depth: int) -> None:
+    body = b'{"Filters":' + b'{"a":' * depth + b"1" + b"}" * (depth + 1)
+    with pytest.raises((SerializationFailed, ValidationFailed)):
+        read_request(SPEC, "AmazonForecast.ListForecasts", body)
+    with pytest.raises((SerializationFailed, ValidationFailed)):
+        read_request(SPEC, "AmazonForecast.ListForecasts", body.replace(b"Filters", b"Unknown"))
 
 
 @pytest.mark.parametrize(
@@ -151,8 +167,18 @@ def test_a_target_that_names_no_operation_is_unknown(target: str | None) -> None
         read_request(SPEC, target, b"{}")
 
 
-def test_members_that_are_null_count_as_absent() -> None:
+def test_members_that_are_null_count_as_absent_at_any_depth() -> None:
     assert read("ListForecasts", NextToken=None).arguments == {}
+    data = {"DatasetGroupArn": DATASET_ARN, "AttributeConfigs": None}
+    call = read("CreateAutoPredictor", PredictorName="p", DataConfig=data)
+    assert call.arguments["DataConfig"] == {"DatasetGroupArn": DATASET_ARN}
+    config = {
+        "ForecastFrequency": "D",
+        "Featurizations": [{"AttributeName": "a", "FeaturizationPipeline": None}],
+    }
+    named = {"PredictorName": "p", "ForecastHorizon": 1, "InputDataConfig": {"DatasetGroupArn": DATASET_ARN}}
+    call = read("CreatePredictor", FeaturizationConfig=config, **named)
+    assert call.arguments["FeaturizationConfig"]["Featurizations"] == [{"AttributeName": "a"}]
 
 
 def test_times_are_seconds_with_milliseconds_and_nothing_is_null() -> None:

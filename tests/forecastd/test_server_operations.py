@@ -87,6 +87,17 @@ def test_an_unknown_operation_is_told_as_such(server: Any) -> None:
     assert (status, json.loads(answer)["__type"]) == (400, "UnknownOperationException")
 
 
+@pytest.mark.parametrize(("length", "expected"), [("²", 411), ("-1", 411), ("9" * 5000, 413), ("2", 200)])
+def test_a_length_that_is_no_number_or_too_large_is_told(server: Any, length: str, expected: int) -> None:
+    import http.client
+
+    headers = {"X-Amz-Target": "AmazonForecast.ListForecasts", "Content-Length": length}
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("POST", "/", b"{}", headers)
+    assert connection.getresponse().status == expected
+    connection.close()
+
+
 def test_health_says_that_the_server_and_its_worker_live(server: Any) -> None:
     import urllib.request
 
