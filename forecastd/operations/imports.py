@@ -29,7 +29,7 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
     """
     [dataset] = parents
     _check_dataset(context, dataset)
-    _check_options(request)
+    _check_options(request, dataset)
     previous = _previous(context, request, dataset)
     if previous is not None:
         request = {**_inherited(request, previous), **request}
@@ -61,8 +61,14 @@ def _check_dataset(context: Context, dataset: Record) -> None:
         )
 
 
-def _check_options(request: dict[str, Any]) -> None:
+def _check_options(request: dict[str, Any], dataset: Record) -> None:
     zone = request.get("TimeZone")
+    kinds = attributes_of(dataset.request["Schema"]).values()
+    if request.get("UseGeolocationForTimeZone") and "geolocation" not in kinds:
+        raise InvalidInput(
+            f"UseGeolocationForTimeZone needs places, but the schema of {dataset.arn} has no attribute of"
+            " type geolocation; leave it out, or give a TimeZone."
+        )
     if zone and request.get("UseGeolocationForTimeZone"):
         raise InvalidInput("TimeZone and UseGeolocationForTimeZone exclude each other; give one of them.")
     if zone and zone not in zoneinfo.available_timezones():

@@ -118,8 +118,11 @@ def _algorithm(arn: str) -> str:
 
 
 def _most_steps(method: str, length: int) -> int:
-    """Single statistical algorithms may look further ahead than networks and AutoML."""
-    return length // 3 if method in (AUTO_ML, *NEURAL) else length - 1
+    """Single statistical algorithms may look further ahead than networks and AutoML.
+
+    A backtest window holds the horizon, and has to be less than half of the data.
+    """
+    return length // 3 if method in (AUTO_ML, *NEURAL) else (length - 1) // 2
 
 
 def _windows(request: dict[str, Any], length: int) -> tuple[int, int]:
@@ -135,9 +138,11 @@ def _windows(request: dict[str, Any], length: int) -> tuple[int, int]:
             f" than half of the {length} time steps of the target time series."
         )
     if windows * offset >= length:
+        is_given = "BackTestWindowOffset" in given
+        lever = "a smaller offset" if is_given else "a shorter ForecastHorizon, which is the default offset"
         raise InvalidInput(
             f"{windows} backtest windows with an offset of {offset} leave nothing to train on: the target"
-            f" time series has {length} time steps. Use fewer windows or a smaller offset."
+            f" time series has {length} time steps. Use fewer windows or {lever}."
         )
     return windows, offset
 

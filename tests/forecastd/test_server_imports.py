@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+CUSTOM = {"item_id": "string", "timestamp": "timestamp", "target_value": "float"}
 LINE = "a,2024-01-01 00:00:00,1\n"
 ELECTRICITY = Path(os.environ.get("FORECAST_DATA", "")) / "amazon/elec_3clients/target_time_series.csv"
 
@@ -205,8 +206,12 @@ def test_imports_are_listed_by_dataset_and_status(lab: Any, forecast: Any) -> No
 
 def test_options_that_contradict_each_other_are_refused(lab: Any, forecast: Any) -> None:
     dataset = lab.dataset()
+    places = lab.dataset({**CUSTOM, "place": "geolocation"})
     with pytest.raises(forecast.exceptions.InvalidInputException, match="exclude each other"):
-        lab.start_import(dataset, "x", TimeZone="Europe/Berlin", UseGeolocationForTimeZone=True)
+        lab.start_import(places, "x", TimeZone="Europe/Berlin", UseGeolocationForTimeZone=True)
+    with pytest.raises(forecast.exceptions.InvalidInputException, match="no attribute of type geolocation"):
+        lab.start_import(dataset, "x", UseGeolocationForTimeZone=True)
+    assert lab.start_import(places, "x", UseGeolocationForTimeZone=True)
     with pytest.raises(forecast.exceptions.InvalidInputException, match=r"Mars/Base is not known"):
         lab.start_import(dataset, "x", TimeZone="Mars/Base")
 

@@ -57,7 +57,11 @@ def filling(attribute: str = "target_value", **parameters: str) -> dict[str, Any
         ({"HPOConfig": {"ParameterRanges": {}}}, "HPOConfig can be given with PerformHPO only"),
         ({"AutoMLOverrideStrategy": "AccuracyOptimized"}, "with PerformAutoML only"),
         ({"ForecastHorizon": 0}, "must be at least 1"),
-        ({"ForecastHorizon": 240}, "can be at most 239: the target time series has 240 time steps"),
+        ({"ForecastHorizon": 120}, "can be at most 119: the target time series has 240 time steps"),
+        (
+            {"ForecastHorizon": 100, "EvaluationParameters": {"NumberOfBacktestWindows": 3}},
+            "Use fewer windows or a shorter ForecastHorizon",
+        ),
         ({"ForecastTypes": ["0.1"] * 6}, "at most 5"),
         ({"ForecastTypes": ["0.5", "0.50"]}, "names a type twice"),
         ({"ForecastTypes": ["0.00"]}, "not between 0.01 and 0.99"),
