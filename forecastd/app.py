@@ -1,4 +1,4 @@
-"""The server put together: HTTP in front, operations behind, workers beside.
+"""The server put together: HTTP in front, operations behind, workers and the remover beside.
 
 POST /         AWS JSON 1.1, both services; X-Amz-Target says which operation
 GET  /health   200 with the number of operations and workers, for whoever watches the process
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from forecastd.errors import ApiError, InternalFailure, StartFailed
+from forecastd.jobs.removal import Remover
 from forecastd.locks import only_server, without_workers
 from forecastd.operations.context import Context
 from forecastd.operations.service import Service
@@ -129,14 +130,17 @@ def serve(settings: Settings) -> None:
         recover(settings, store)
         supervisor = Supervisor(settings, store)
         server = _bind(settings, make_app(settings, store), supervisor)
+        remover = Remover(store, Blobs(settings.data_dir), settings)
         _end_on_signals(server)
         supervisor.start()
+        remover.start()
         try:
             host, port = server.server_address[:2]
             print(f"forecastd listens on http://{host!s}:{port}", flush=True)
             server.serve_forever(poll_interval=0.1)
         finally:
             server.server_close()
+            remover.stop()
             supervisor.stop()
 
 

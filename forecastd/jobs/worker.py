@@ -16,6 +16,7 @@ from pathlib import Path
 from forecastd.errors import JobFailed, JobStopped
 from forecastd.jobs.job import Facts, Job, held_lease
 from forecastd.jobs.objects import Objects
+from forecastd.jobs.removal import remove
 from forecastd.settings import Settings
 from forecastd.store.blobs import Blobs
 from forecastd.store.database import Store
@@ -70,7 +71,7 @@ class Worker:
         if record is None:
             return False
         if record.deleting:
-            self._delete(record)
+            remove(self._store, self._blobs, record)
         elif record.status == "CREATE_STOPPING":
             self._store.settle(record.arn, self.name, "CREATE_STOPPED")
         elif record.attempts > MOST_ATTEMPTS:
@@ -113,8 +114,3 @@ class Worker:
     def _fail(self, record: Record, message: str) -> None:
         logger.warning("%s: failed: %s", record.arn, message)
         self._store.settle(record.arn, self.name, "CREATE_FAILED", message=message)
-
-    def _delete(self, record: Record) -> None:
-        self._blobs.remove(record.blob)
-        self._store.remove(record.arn)
-        logger.info("%s: deleted", record.arn)

@@ -1,4 +1,4 @@
-"""Delete, for every kind: check who depends on it, mark it, and let a worker remove the data.
+"""Delete, for every kind: check who depends on it, mark it, and let the remover take the data.
 
 Repeating a Delete while it runs is no error; afterwards the ARN is unknown.
 """

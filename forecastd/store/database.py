@@ -64,12 +64,14 @@ UPDATE resources SET
                          WHEN 'DELETE_PENDING' THEN 'DELETE_IN_PROGRESS' ELSE status END,
     worker = :worker, lease_until = :until, attempts = attempts + 1
 WHERE arn = (
-    SELECT arn FROM resources
-    WHERE status IN ('CREATE_PENDING', 'DELETE_PENDING')
-       OR (status IN ('CREATE_IN_PROGRESS', 'CREATE_STOPPING', 'DELETE_IN_PROGRESS') AND lease_until <= :now)
-    ORDER BY status NOT LIKE 'DELETE%', seq LIMIT 1)
+    SELECT arn FROM resources WHERE {waiting} ORDER BY status NOT LIKE 'DELETE%', seq LIMIT 1)
 RETURNING *
 """
+_WAITING_DELETIONS = "status = 'DELETE_PENDING' OR (status = 'DELETE_IN_PROGRESS' AND lease_until <= :now)"
+_WAITING = (
+    f"{_WAITING_DELETIONS} OR status = 'CREATE_PENDING'"
+    " OR (status IN ('CREATE_IN_PROGRESS', 'CREATE_STOPPING') AND lease_until <= :now)"
+)
 
 
 class Store:
@@ -237,22 +239,16 @@ class Store:
 
     # -- the queue
 
-    def claim(self, worker: str, lease_s: float) -> Record | None:
+    def claim(self, worker: str, lease_s: float, *, deletions_only: bool = False) -> Record | None:
         """Take the next job, deletions first, then the oldest; None when there is nothing to do."""
-        now = self.now()
-        if not self._has_work(now):  # idle workers must not queue up for the write lock
-            return None
+        now, waiting = self.now(), _WAITING_DELETIONS if deletions_only else _WAITING
+        is_any = f"SELECT 1 FROM resources WHERE {waiting} LIMIT 1"
+        if self._connection.execute(is_any, {"now": now}).fetchone() is None:
+            return None  # idle workers must not queue up for the write lock
         with self.transaction() as connection:
             arguments = {"worker": worker, "until": now + lease_s, "now": now}
-            row = connection.execute(_CLAIM, arguments).fetchone()
+            row = connection.execute(_CLAIM.format(waiting=waiting), arguments).fetchone()
             return from_row(row) if row else None
-
-    def _has_work(self, now: float) -> bool:
-        query = (
-            "SELECT 1 FROM resources WHERE status IN ('CREATE_PENDING', 'DELETE_PENDING') OR (status IN"
-            " ('CREATE_IN_PROGRESS', 'CREATE_STOPPING', 'DELETE_IN_PROGRESS') AND lease_until <= ?) LIMIT 1"
-        )
-        return self._connection.execute(query, (now,)).fetchone() is not None
 
     def renew(self, arn: str, worker: str, lease_s: float) -> str | None:
         """Prolong the lease and learn the status; None when the record is no longer this worker's."""

@@ -10,6 +10,7 @@ from forecastd.errors import JobFailed
 from forecastd.jobs.importing import run_import
 from forecastd.jobs.job import Job, held_lease
 from forecastd.jobs.objects import ObjectRef
+from forecastd.jobs.removal import Remover
 from forecastd.jobs.worker import MOST_ATTEMPTS, Worker
 from forecastd.settings import Settings
 from forecastd.store.blobs import Blobs
@@ -80,6 +81,24 @@ def test_what_a_job_leaves_becomes_the_blob_and_its_facts_are_kept(bench: Bench)
     assert record.blob is not None
     assert (record.status, record.facts, record.message) == ("ACTIVE", {"Fact": 1}, None)
     assert (bench.blobs.folder(record.blob) / "data").read_text() == "done"
+
+
+def test_the_remover_takes_what_is_deleted_with_its_data_and_nothing_else(
+    bench: Bench, until: Callable[..., Any]
+) -> None:
+    with bench.blobs.scratch() as folder:
+        (folder / "data").write_text("x")
+        blob = bench.blobs.keep(folder)
+    bench.add(status="DELETE_PENDING", blob=blob)
+    bench.store.insert(Record("arn:other", "Forecast", "other", "CREATE_PENDING", created=1.0, modified=1.0))
+    remover = Remover(bench.store, bench.blobs, bench.settings)
+    remover.start()
+    until(lambda: bench.store.get(ARN) is None)
+    remover.stop()
+    assert bench.folders == []
+    other = bench.store.get("arn:other")
+    assert other is not None
+    assert other.status == "CREATE_PENDING"
 
 
 def test_a_known_trouble_becomes_the_message(bench: Bench) -> None:
