@@ -74,13 +74,16 @@ def test_a_dataset_takes_its_imports_along(forecast: Any, until: Any, chain: dic
     assert {"group", "predictor", "forecast", "export"} <= left(forecast, chain)
 
 
-def test_a_deletion_does_not_wait_behind_a_training(lab: Any, forecast: Any, hourly: Any) -> None:
+def test_a_deletion_does_not_wait_behind_a_training(lab: Any, forecast: Any, until: Any, hourly: Any) -> None:
+    def status() -> str:
+        return forecast.describe_auto_predictor(PredictorArn=predictor)["Status"]
+
     group, doomed = lab.filled_group(hourly(items=10, days=60)), lab.dataset()
     predictor = lab.start_auto_predictor(group)
+    until(lambda: status() == "CREATE_IN_PROGRESS")
     lab.wait_until_gone(lambda: forecast.delete_dataset(DatasetArn=doomed))
-    status = forecast.describe_auto_predictor(PredictorArn=predictor)["Status"]
+    assert status() == "CREATE_IN_PROGRESS"
     forecast.stop_resource(ResourceArn=predictor)
-    assert status.startswith("CREATE_")
     lab.wait(lambda: forecast.describe_auto_predictor(PredictorArn=predictor))
 
 
