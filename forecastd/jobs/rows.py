@@ -21,7 +21,12 @@ EARLIEST, LATEST = pd.Timestamp(1678, 1, 1), pd.Timestamp(2261, 12, 31, 23, 59, 
 MOST_NUMBER = 1e100  # of larger ones, products of squares and sums leave what a float holds
 _ROWS_PER_BATCH = 100_000
 _PROBLEMS_TOLD = 3
-_BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+_BYTES = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_fixed_size_binary,
+    pa.types.is_binary_view,
+)
 _ITEM_KEYS = {domain.item_key for domain in DOMAINS.values()}
 _LEAST_LETTERS = 4  # "item" is taken for item_id, "it" may be an item
 _WORD = re.compile(r"[^\W\d]")
@@ -196,11 +201,23 @@ def _parquet_columns(names: list[str], wanted: list[str], source: str) -> list[s
 def _check_parquet_types(schema: pa.Schema, columns: list[str], source: str) -> None:
     for name in columns:
         kind = schema.field(name).type
-        if pa.types.is_nested(kind) or pa.types.is_duration(kind):
+        if pa.types.is_timestamp(kind) and not _knows_zone(kind):
+            raise JobFailed(
+                f"{source}, column {name}: its time zone {kind.tz} is not known; write local times."
+            )
+        if pa.types.is_nested(kind) or pa.types.is_duration(kind) or isinstance(kind, pa.BaseExtensionType):
             raise JobFailed(
                 f"{source}, column {name}: it is of the type {kind}; it has to hold one text, number or time"
                 " in each row."
             )
+
+
+def _knows_zone(kind: pa.TimestampType) -> bool:
+    try:
+        pc.local_timestamp(pa.array([0], kind))
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _decoded(table: pa.Table, source: str) -> pa.Table:
@@ -313,11 +330,11 @@ def tell_bad_cells(
     """
     cells = raw.table.column(name)
     for place in map(int, np.flatnonzero(column.bad)):
-        wanted = limits_of(column) if column.beyond[place] else expected
+        wanted = _limits_of(column) if column.beyond[place] else expected
         problems.add(source, int(raw.rows[place]), name, f"{_shown(cells[place])} is not {wanted}")
 
 
-def limits_of(column: Column) -> str:
+def _limits_of(column: Column) -> str:
     """Say within which limits the values of a column have to be."""
     if isinstance(column.values, np.ndarray):
         return f"between -{MOST_NUMBER:g} and {MOST_NUMBER:g}; use a larger unit"

@@ -194,6 +194,8 @@ def test_parquet_with_a_name_of_the_schema_at_another_place_is_not_read_by_posit
             r"x\.parquet, column demand: it is of the type list<.*double>; it has to hold one",
         ),
         (pa.array([{"x": 1}]), "it is of the type struct<x: int64>; it has to hold one"),
+        (pa.array([b"0" * 16], pa.uuid()), r"it is of the type extension<arrow\.uuid>; it has to hold one"),
+        (pa.array([0], pa.timestamp("ms", "Mars/Base")), "its time zone Mars/Base is not known"),
         (pa.array([b"\xff\xfe"]), "it is of the type binary, and its bytes are no text in UTF-8"),
     ],
 )
