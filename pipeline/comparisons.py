@@ -27,16 +27,24 @@ SAMPLE = 200_000  # distances that tell the typical one
 
 @dataclass
 class Spans:
-    """When each series begins and ends: ids [S], and microseconds [S]."""
+    """When each series begins and ends, and where its last gap does: ids [S], and microseconds [S]."""
 
     ids: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
     first: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     last: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    gap: np.ndarray = field(
+        default_factory=lambda: np.zeros(0, dtype=np.int64)
+    )  # its first time if it has none
 
-    def add(self, ids: np.ndarray, first: np.ndarray, last: np.ndarray) -> None:
-        self.ids, self.first, self.last = (
-            np.concatenate(pair) for pair in ((self.ids, ids), (self.first, first), (self.last, last))
-        )
+    def add(self, part: Part, steps: np.ndarray) -> None:
+        """Adds the series of a part, whose rows are at these steps."""
+        rows, time = part.rows, part.rows["time"]
+        after = np.flatnonzero(np.append(False, ~part.begins[1:] & (np.diff(steps) > 1)))
+        newest = np.append(0, after)[np.searchsorted(after, part.ends, side="right")]
+        gap = time[np.maximum(newest, part.starts)]
+        news = rows["series"][part.starts], time[part.starts], time[part.ends], gap
+        own = self.ids, self.first, self.last, self.gap
+        self.ids, self.first, self.last, self.gap = map(np.concatenate, zip(own, news, strict=True))
 
 
 class Comparison:
@@ -83,7 +91,7 @@ class Comparison:
         rows = part.rows
         inside = ~part.begins
         steps = grid.steps(rows["time"])
-        self.spans.add(rows["series"][part.starts], rows["time"][part.starts], rows["time"][part.ends])
+        self.spans.add(part, steps)
         distances = np.diff(rows["time"])[inside[1:]]
         distances = distances[distances > 0][:SAMPLE]
         if self._typical_us is None and len(distances):
@@ -340,13 +348,13 @@ def _suspects(rows: np.ndarray, limit: float) -> np.ndarray:
 
 
 def related_findings(
-    params: Params, target: Comparison, related: Comparison, names: list[str], is_filled_ahead: bool
+    params: Params, target: Comparison, related: Comparison, names: list[str], filled: set[str]
 ) -> list[Finding]:
-    """What the service would only say after the import: related data that begin late or end early.
+    """What the service would only say after the import: related data that begin late, end early or have gaps.
 
     Args:
         names: the target's series, to name them in the report.
-        is_filled_ahead: whether params.json says how to fill the related data in the horizon.
+        filled: the fillings, such as middlefill, that params.json has for every number of the related data.
     """
     file = "related/"
     own, other = target.spans, related.spans
@@ -365,12 +373,18 @@ def related_findings(
     ends = grid.steps(other.last)
     horizon = params.frequency.span(params.horizon)
     short = ends < end + params.horizon
-    if (ends > end).any() and short.any() and not is_filled_ahead:
+    lacking = (grid.steps(other.gap) > end + 1) & (other.gap > other.first)
+    if lacking.any() and "middlefill" not in filled:
+        rule = f"they reach into the horizon of {horizon}, but steps of it have no row"
+        remedy = "Add the rows, or add middlefill for each column."
+        examples = [Example(None, name) for name in _named(other.ids[lacking][:EXAMPLES], names)]
+        found.append(Finding(file, rule, remedy, "timestamp", ERROR, int(lacking.sum()), examples))
+    if (ends > end).any() and short.any() and "futurefill" not in filled:
         rule = f"they reach into the horizon of {horizon}, but for some series not to its end"
         remedy = "Extend them, end them with the target, or add futurefill for each column."
         examples = [Example(None, name) for name in _named(other.ids[short][:EXAMPLES], names)]
         found.append(Finding(file, rule, remedy, "timestamp", ERROR, int(short.sum()), examples))
-    elif not (ends > end).any() and not is_filled_ahead:
+    elif not (ends > end).any() and "futurefill" not in filled:
         rule = f"they end with the target: nothing is known of the horizon of {horizon}"
         remedy = "Extend them over the horizon if their values are known ahead."
         found.append(Finding(file, rule, remedy, "timestamp", WARNING))

@@ -233,9 +233,8 @@ def _report(
     report.findings += _coverage(censuses)
     if "related" in comparisons:
         names = list(censuses[TARGET].series)
-        is_filled = _is_filled_ahead(params)
         report.findings += related_findings(
-            params, comparisons["train"], comparisons["related"], names, is_filled
+            params, comparisons["train"], comparisons["related"], names, _filled(params)
         )
     if not report.is_refused:
         report.findings += _length_findings(params, censuses[TARGET])
@@ -262,10 +261,14 @@ def _file(workload: Workload, role: str, form: FileForm) -> dict[str, Any]:
     }
 
 
-def _is_filled_ahead(params: Params) -> bool:
-    """Whether every number of the related data has a filling for the horizon."""
-    ahead = {name for _, name, how in fillings(Draft(params.document)) if "futurefill" in how}
-    return set(params.spec(RELATED).features) <= ahead
+def _filled(params: Params) -> set[str]:
+    """The fillings, such as middlefill, that every number of the related data has."""
+    features, configured = set(params.spec(RELATED).features), list(fillings(Draft(params.document)))
+    return {
+        kind
+        for kind in ("middlefill", "futurefill")
+        if features <= {name for _, name, how in configured if kind in how}
+    }
 
 
 def _form(params: Params, inspections: dict[str, Inspection]) -> InputForm:

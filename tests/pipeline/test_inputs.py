@@ -6,7 +6,7 @@ import time
 import pandas as pd
 import pytest
 
-from pipeline import contract, datafile, inputs, storage
+from pipeline import contract, datafile, inputs, params, storage
 from pipeline.domains import METADATA, RELATED
 from pipeline.errors import BadInput, InputChanged
 from pipeline.fingerprint import fingerprint
@@ -94,8 +94,6 @@ def test_a_header_is_seen_by_its_cells(put, checked, hourly_csv, header, expecte
 
 
 def test_metadata_have_a_header_only_if_it_has_their_names(put, checked, document, hourly_csv):
-    from pipeline import params
-
     attributes = [{"AttributeName": n, "AttributeType": "string"} for n in ("item_id", "category")]
     document["Datasets"].append(
         {
@@ -279,8 +277,6 @@ RELATED_SPEC = {
 
 
 def test_related_data_are_checked_for_gaps_and_for_items(put, checked, refused, document, hourly_csv):
-    from pipeline import params
-
     document["Datasets"].append(RELATED_SPEC)
     configured = params.load(json.dumps(document).encode())
     put("train/a.csv", hourly_csv(12).encode())
@@ -292,6 +288,29 @@ def test_related_data_are_checked_for_gaps_and_for_items(put, checked, refused, 
     transformations = {"middlefill": "zero", "backfill": "zero", "futurefill": "zero"}
     document["Predictor"]["DataConfig"] = {
         "AttributeConfigs": [{"AttributeName": "price", "Transformations": transformations}]
+    }
+    assert checked(params.load(json.dumps(document).encode())).items == 2
+
+
+def test_related_data_need_every_step_of_the_horizon_that_they_reach_into(
+    put, checked, refused, document, hourly_csv
+):
+    def without(hour):
+        rows = hourly_csv(15, ("a", "b")).splitlines(keepends=True)
+        return "".join(row for row in rows if f"{hour:02}:00:00" not in row or ",b" not in row)
+
+    document["Datasets"].append(RELATED_SPEC)
+    configured = params.load(json.dumps(document).encode())
+    put("train/a.csv", hourly_csv(12, ("a", "b")).encode())
+    put("related/r.csv", without(7).encode())
+    assert checked(configured).items == 2, "the models bridge gaps of the past"
+    for hour in (12, 13):
+        put("related/r.csv", without(hour).encode())
+        told, total = refused(configured)
+        assert "reach into the horizon of 3 hours, but steps of it have no row" in told[0]
+        assert total == 1
+    document["Predictor"]["DataConfig"] = {
+        "AttributeConfigs": [{"AttributeName": "price", "Transformations": {"middlefill": "mean"}}]
     }
     assert checked(params.load(json.dumps(document).encode())).items == 2
 
