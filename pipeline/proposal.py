@@ -293,7 +293,7 @@ class _Target:
         )
         where = " in the first rows" if sample.is_cut else ""
         count = sample.frame[item].nunique()
-        there = f"there {'is' if count == 1 else 'are'} {count}{where}"
+        there = f"there {_by_number(count, 'is', 'are')} {count}{where}"
         self.reasons.append(f"{sample.label(item)} names the items; {there}.")
         return item, [c for c in rest if c != item]
 
@@ -308,17 +308,16 @@ class _Target:
             raise self._wide(sorted([self.target, *numeric]))
         counters = [c for c in numeric if distinct[c] == len(sample.frame) > 1]
         if counters and len(rest) > len(counters):
-            is_different = (
-                "is different in every row and tells"
-                if len(counters) == 1
-                else ("are different in every row and tell")
+            count = len(counters)
+            tells = _by_number(
+                count, "is different in every row and tells", "are different in every row and tell"
             )
-            rule = f"{sample.names(counters)} {is_different} no series apart"
-            raise unusable(rule, f"Remove {'it' if len(counters) == 1 else 'them'}.")
+            remedy = f"Remove {_by_number(count, 'it', 'them')}."
+            raise unusable(f"{sample.names(counters)} {tells} no series apart", remedy)
         fractional = {c for c in numeric if sample.share(c, lambda cell: "." in cell) > MOST}
         further = [c for c in numeric if c in fractional or (is_guess and distinct[c] > 1)]
         if further:
-            holds = "holds" if len(further) == 1 else "hold"
+            holds = _by_number(len(further), "holds", "hold")
             raise unusable(
                 f"{sample.names(further)} {holds} further numbers, and a target time series has only one",
                 "Move them to a file of related data, or remove them. If each of them is a series, turn the "
@@ -345,13 +344,14 @@ class _Target:
         """The further columns without which an item would have several rows at a time."""
         needed = self._needed()
         if needed:
-            tell = "tells" if len(needed) == 1 else "tell"
+            tell = _by_number(len(needed), "tells", "tell")
             self.reasons.append(
                 f"An item has several rows at a time, so {self.sample.names(needed)} {tell} series apart as "
                 "well."
             )
         if rest := [c for c in self.others if c not in needed]:
-            is_not, stays = ("is not", "stays") if len(rest) == 1 else ("are not", "stay")
+            is_not = _by_number(len(rest), "is not", "are not")
+            stays = _by_number(len(rest), "stays", "stay")
             self.reasons.append(
                 f"{self.sample.names(rest)} {is_not} needed to tell series apart and {stays} out of the "
                 "forecast."
@@ -439,7 +439,7 @@ class _Target:
         if meeting:
             how = "averaged (aggregation: avg)" if self.is_level else "added up (aggregation: sum)"
             self.reasons.append(
-                f"{_rows(meeting)} fall{'s' if meeting == 1 else ''} into a step of "
+                f"{_rows(meeting)} {_by_number(meeting, 'falls', 'fall')} into a step of "
                 f"{self.frequency.span(1)} in which the series has another: the values of a step are {how}."
             )
 
@@ -551,7 +551,7 @@ class _Target:
     def _unsure_of_missing(self) -> Iterator[str]:
         if not self._missing:
             return
-        steps = "1 step has no value" if self._missing == 1 else f"{self._missing} steps have no value"
+        steps = f"{self._missing} {_by_number(self._missing, 'step has', 'steps have')} no value"
         if self._idle:
             steps += f"; there is never a row on {self._idle}"
         if not self._treatment[0]:
@@ -598,12 +598,12 @@ class _Target:
             return None
         if not different:
             self.reasons.append(
-                f"{_rows(repeated)} {'repeats' if repeated == 1 else 'repeat'} another, value and all: the "
+                f"{_rows(repeated)} {_by_number(repeated, 'repeats', 'repeat')} another, value and all: the "
                 "last counts (Checks.Duplicates)."
             )
             return "last"
         both = (
-            f"{_rows(repeated)} {'has' if repeated == 1 else 'have'} the series and time of another, "
+            f"{_rows(repeated)} {_by_number(repeated, 'has', 'have')} the series and time of another, "
             f"{different} of them with another value"
         )
         if self.is_level:
@@ -624,7 +624,7 @@ def _add_related(draft: dict[str, Any], target: _Target, sample: Sample) -> None
         raise unusable(f"its times are not in the form {target.java_format}", "Write both files alike.")
     texts = [c for c in sample.columns if c not in names and c not in sample.numeric]
     if texts:
-        hold = "holds" if len(texts) == 1 else "hold"
+        hold = _by_number(len(texts), "holds", "hold")
         rule = f"{sample.names(texts)} {hold} text that is no forecast dimension"
         raise unusable(rule, "Remove it, or turn it into numbers, such as 0 and 1.")
     moments = _moments(sample, time, target.java_format)
@@ -740,7 +740,12 @@ def _domain_items() -> set[str]:
 
 
 def _rows(count: int) -> str:
-    return f"{count} row{'' if count == 1 else 's'}"
+    return f"{count} {_by_number(count, 'row', 'rows')}"
+
+
+def _by_number(count: int, one: str, several: str) -> str:
+    """The word for so many."""
+    return one if count == 1 else several
 
 
 def _unique(name: str, taken: set[str]) -> str:
