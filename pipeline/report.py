@@ -5,6 +5,7 @@ comes from the customer is escaped, and no address is fetched to show it.
 """
 
 import base64
+import datetime as dt
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from pipeline.decision import Decision
 from pipeline.drift import Finding
 from pipeline.errors import translated
 from pipeline.ledger import Score
-from pipeline.publish import Manifest
+from pipeline.publish import MOMENT, Manifest
 from pipeline.quality import column_words, printable
 from pipeline.recalibration import Adjustment
 from pipeline.record import Record
@@ -106,6 +107,17 @@ def write(s3: Any, workload: Workload, run: str, facts: Facts) -> str:
             ContentType="text/html; charset=utf-8",
         )
     return workload.uri(path(run))
+
+
+def tells_of(s3: Any, workload: Workload, manifest: Manifest) -> bool:
+    """Whether the run's report was written after this publication, and not by an attempt before it."""
+    if manifest.published_at is None:
+        return False
+    since = dt.datetime.strptime(manifest.published_at, MOMENT).replace(tzinfo=dt.UTC)
+    place = {"Bucket": workload.bucket, "Prefix": workload.key(path(manifest.run))}
+    with translated(f"looking for {workload.uri(path(manifest.run))}"):
+        found = s3.list_objects_v2(**place).get("Contents", [])
+    return any(entry["LastModified"] >= since for entry in found)
 
 
 def gathered(s3: Any, workload: Workload, run: str) -> Mapping[str, Any] | None:

@@ -51,12 +51,12 @@ def report_failure(place: Installation, workload: Workload, failed: StepFailed) 
     try:
         s3 = place.client("s3")
         live = publish.current(s3, workload)
-        is_out = live is not None and live.run == run
-        if is_out and storage.keys(s3, workload, report.path(run)):
+        out = live if live and live.run == run else None
+        if out and report.tells_of(s3, workload, out):
             return workload.uri(report.path(run))
         facts = Facts(
             record=record.read(s3, workload, run),
-            manifest=live if is_out else None,
+            manifest=out,
             verdict=verdicts.read(s3, workload, run),
             quality=report.gathered(s3, workload, run),
             drift=drift.kept(s3, workload, run),

@@ -136,7 +136,9 @@ def test_a_forecast_that_comes_back_is_finished_when_its_tables_show_it(
         broken.setattr(tables, "register", lambda *_: (_ for _ in ()).throw(ValueError("killed")))
         assert site.run().is_failed()
     assert site.manifest()["run"] == first, "what readers of the files see"
+    assert "The run failed after that: Update-Resources" in site.text(f"runs/{first}/report.html")
     assert "published again from history" in site.run().message
+    assert "failed" not in site.text(f"runs/{first}/report.html")
     tables_now = shared("glue").get_tables(DatabaseName=site.place.database)["TableList"]
     shown = [each["StorageDescriptor"]["Location"] for each in tables_now if site.name in str(each)]
     assert f"s3://{site.name}/forecast/{first}/" in shown

@@ -150,6 +150,14 @@ def test_a_run_that_failed_after_it_had_published_says_both(workload):
     assert "No new forecast" not in text
 
 
+def test_a_report_tells_of_the_publication_that_it_was_written_after(s3, workload):
+    assert not report.tells_of(s3, workload, MANIFEST), "there is none"
+    report.write(s3, workload, RUN, FACTS)
+    assert report.tells_of(s3, workload, MANIFEST)
+    assert not report.tells_of(s3, workload, replace(MANIFEST, published_at="2099-01-01T00:00:00Z"))
+    assert not report.tells_of(s3, workload, replace(MANIFEST, published_at=None))
+
+
 @pytest.mark.parametrize(("wape", "word"), [(0.1, "better"), (0.3, "worse")])
 def test_the_last_forecast_stands_beside_a_naive_one(workload, wape, word):
     facts = replace(FACTS, outcome=replace(SCORE, wape=wape))
