@@ -1,7 +1,8 @@
 """The interface of every algorithm.
 
 An algorithm may first ``fit``: learn across all series, once. It then forecasts any history, also a newer
-one or one with other series. Those that work on each series alone have nothing to fit.
+one or one with other series. Those that work on each series alone have nothing to fit. One that was not
+fitted, because there was no series to learn from, has a state like any other, and no answer.
 """
 
 from __future__ import annotations

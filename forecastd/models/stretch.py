@@ -19,6 +19,7 @@ from forecastd.models.fallback import has_enough, with_naive
 from forecastd.models.history import History
 from forecastd.models.per_series import PerSeries
 from forecastd.models.quantiles import GRID, ordered
+from forecastd.series.algorithms import NEURAL
 from forecastd.series.panel import Panel
 from forecastd.series.windows import Window
 
@@ -100,13 +101,12 @@ def together(algorithm: Algorithm, size: int) -> Iterator[slice]:
 def forecast_stretch(panel: Panel, stretch: Stretch) -> list[np.ndarray]:
     """The forecast of each window [rows, H, K], NaN where the history is too short."""
     candidate, panel = stretch.candidate, panel.only(np.arange(panel.size)[stretch.rows])
-    algorithm = candidate.make()
+    algorithm, fitted = candidate.make(), False
     forecasts = []
-    for number, window in enumerate(stretch.windows):
+    for window in stretch.windows:
         enough = has_enough(panel.values[:, : window.start])
         history = History.of(panel.only(enough), candidate.horizon, window.start)
-        if number == 0:
-            algorithm.fit(history, candidate.seed, candidate.threads)
+        fitted = fitted or _fit(algorithm, candidate, history)
         forecast = np.full((panel.size, candidate.horizon, len(GRID)), np.nan, np.float32)
         if enough.any():
             answer = ordered(algorithm.forecast(history, candidate.threads))
@@ -119,5 +119,16 @@ def learn(panel: Panel, candidate: Candidate) -> State:
     """What a candidate learns from the whole history."""
     algorithm = candidate.make()
     history = History.of(panel.only(has_enough(panel.values)), candidate.horizon)
-    algorithm.fit(history, candidate.seed, candidate.threads)
+    _fit(algorithm, candidate, history)
     return algorithm.state()
+
+
+def _fit(algorithm: Algorithm, candidate: Candidate, history: History) -> bool:
+    """Fit and say so, unless there is no series to learn from: unfitted, an algorithm has no answer.
+
+    The networks are asked all the same, since they refuse too little data with a sentence.
+    """
+    if history.size == 0 and candidate.name not in NEURAL:
+        return False
+    algorithm.fit(history, candidate.seed, candidate.threads)
+    return True
