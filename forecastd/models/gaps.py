@@ -5,6 +5,8 @@ a collapse. So where gaps are rare and the value that fills them lies far outsid
 the models see the gap as a gap. Where it is common, or near to what was observed, it is demand of nothing;
 where it falls on a holiday, it is what a holiday does.
 
+In a backtest, a gap before a window is judged on what was known at the start of that window.
+
     observed   8.1 8.3 7.9  –  8.2        observed   2 1  –  3  –  –  1
     filled     8.1 8.3 7.9  0  8.2        filled     2 1  0  3  0  0  1
     modelled   8.1 8.3 7.9  –  8.2        modelled   2 1  0  3  0  0  1
@@ -12,6 +14,7 @@ where it falls on a holiday, it is what a holiday does.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,23 +27,40 @@ RARE = 0.05  # of a series' steps
 FAR = 1.0  # times the range of its middle nine tenths, beyond its least and largest value
 
 
-def reopened(panel: Panel) -> Panel:
-    """The panel as models should see it: impossible fillings are NaN again."""
+def reopened(panel: Panel, origins: Sequence[int] = ()) -> Panel:
+    """The panel as models should see it: impossible fillings are NaN again.
+
+    Args:
+        panel: All series.
+        origins: Steps from which on backtests hold the values back: the gaps before each are judged without
+            them.
+    """
     filled = ~panel.observed & ~np.isnan(panel.values)
-    suspects = filled.any(axis=1) & _rare(panel, filled)
-    if not suspects.any():
+    if not filled.any():
         return panel
-    names = holiday_names(panel.times, panel.frequency, panel.holiday_country)
-    values = panel.values.copy()
-    for row in np.flatnonzero(suspects):
-        impossible = filled[row] & (names == "") & _far(values[row], panel.observed[row])
-        values[row, impossible] = np.nan
-    return replace(panel, values=values)
+    ordinary = holiday_names(panel.times, panel.frequency, panel.holiday_country) == ""
+    impossible = np.zeros(filled.shape, bool)
+    for begin, end in _parts(panel.length, origins):
+        gaps = filled[:, :end]
+        judged = gaps & ordinary[:end] & (np.arange(end) >= begin)
+        suspects = judged.any(axis=1) & _rare(panel.observed[:, :end], gaps)
+        for row in np.flatnonzero(suspects):
+            far = _far(panel.values[row, :end], panel.observed[row, :end])
+            impossible[row, :end] |= judged[row] & far
+    if not impossible.any():
+        return panel
+    return replace(panel, values=np.where(impossible, np.nan, panel.values))
 
 
-def _rare(panel: Panel, filled: np.ndarray) -> np.ndarray:
+def _parts(length: int, origins: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The steps between one origin and the next, from the first step to the last."""
+    ends = [*sorted(origins), length]
+    yield from zip([0, *ends], ends, strict=False)
+
+
+def _rare(observed: np.ndarray, filled: np.ndarray) -> np.ndarray:
     """Whether a series has few gaps between its first and its last row, bool [N]."""
-    first, last = spans(panel.observed)
+    first, last = spans(observed)
     return filled.sum(axis=1) <= RARE * np.maximum(last - first + 1, 1)
 
 

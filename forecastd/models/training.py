@@ -129,7 +129,7 @@ def _train(
     tried = _tried(panel, request, chosen, evaluated, crew, clock) if request.tuning else []
     chosen = best(tried, chosen)
     backtest = Backtest(
-        reopened(panel),
+        reopened(panel, [window.start for window in evaluated]),
         panel.values,
         request.horizon_steps,
         evaluated,
@@ -294,21 +294,27 @@ class _Work:
 
 
 def _mixtures(backtest: Backtest, request: TrainingRequest) -> dict[str | int, Mixture]:
-    """A mixture for each evaluated window's start, chosen on older windows, and ``final`` ones chosen on
-    all.
+    """A mixture for each evaluated window's start, chosen on what was known then, and a ``final`` one chosen
+    on all.
     """
     if not _is_auto(request):
         return {}
     everything = backtest.windows
-    mixtures: dict[str | int, Mixture] = {"final": _mixture(backtest, everything)}
+    mixtures: dict[str | int, Mixture] = {"final": _mixture(backtest, everything, backtest.panel.length)}
     for window in backtest.evaluated:
         older = [other for other in everything if other.end <= window.start]
-        mixtures[window.start] = _mixture(backtest, older)
+        mixtures[window.start] = _mixture(backtest, older, window.start)
     return mixtures
 
 
-def _mixture(backtest: Backtest, windows: Sequence[Window]) -> Mixture:
-    """The mixture that does best on some windows; equal shares where there is none to choose on."""
+def _mixture(backtest: Backtest, windows: Sequence[Window], origin: int) -> Mixture:
+    """The mixture that does best on some windows; equal shares where there is none to choose on.
+
+    Args:
+        backtest: The candidates' forecasts.
+        windows: What to choose on, none of which ends after ``origin``.
+        origin: The step from which on nothing is known.
+    """
     names = sorted({name for name, _ in backtest.forecasts})
     if not windows:
         return equal_shares(names)
@@ -328,15 +334,15 @@ def _mixture(backtest: Backtest, windows: Sequence[Window]) -> Mixture:
         for window in windows
     ]
     season = backtest.panel.frequency.seasonality
-    scale = scales(backtest.panel.values[rows], season)
+    scale = scales(backtest.panel.values[rows, :origin], season)
     seen = looks(windows, len(rows), season)
     mixture = choose(samples, scale, series_names(backtest.panel.keys)[rows], seen)
-    return _for_all_series(backtest, windows, mixture) if mixture.leaning else mixture
+    return _for_all_series(backtest, windows, mixture, origin) if mixture.leaning else mixture
 
 
-def _for_all_series(backtest: Backtest, windows: Sequence[Window], mixture: Mixture) -> Mixture:
+def _for_all_series(backtest: Backtest, windows: Sequence[Window], mixture: Mixture, origin: int) -> Mixture:
     """The mixture with shares of their own also for the series that it was not chosen on."""
-    scale = scales(backtest.panel.values, backtest.panel.frequency.seasonality)
+    scale = scales(backtest.panel.values[:, :origin], backtest.panel.frequency.seasonality)
 
     def losses(name: str, window: Window) -> np.ndarray:
         forecast = widened(backtest.forecasts[name, window.start], mixture.widths[name])

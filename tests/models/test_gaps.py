@@ -53,3 +53,15 @@ def test_a_gap_on_a_holiday_is_what_the_holiday_does() -> None:
     holiday = int(DAYS.get_indexer([pd.Timestamp("2021-01-18")])[0])
     seen = reopened(panel(visits(), [holiday, 90], country="US"))
     assert np.flatnonzero(np.isnan(seen.values[0])).tolist() == [90]
+
+
+def test_a_gap_before_a_backtest_is_judged_without_what_came_later() -> None:
+    later = visits()
+    later[100:] = -20  # so that zero is possible after all
+    assert np.isfinite(reopened(panel(later, [40])).values).all()
+    assert np.flatnonzero(np.isnan(reopened(panel(later, [40]), [100, 110]).values[0])).tolist() == [40]
+
+
+def test_how_rare_gaps_were_is_judged_without_what_came_later() -> None:
+    seen = reopened(panel(visits(), [40, *range(101, 117, 2)]), [100])
+    assert np.flatnonzero(np.isnan(seen.values[0])).tolist() == [40]
