@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -203,10 +204,25 @@ def _evaluation_from_json(item: dict[str, Any]) -> Evaluation:
 
 
 def _metrics_to_json(metrics: Metrics) -> dict[str, Any]:
-    losses = {str(q): loss for q, loss in metrics.weighted_quantile_loss.items()}
-    return {**asdict(metrics), "weighted_quantile_loss": losses}
+    """The metrics as JSON values, null where one is not defined."""
+    losses = {str(q): _or_null(loss) for q, loss in metrics.weighted_quantile_loss.items()}
+    values = {name: _or_null(getattr(metrics, name)) for name in _VALUES}
+    return {**values, "weighted_quantile_loss": losses}
 
 
 def _metrics_from_json(item: dict[str, Any]) -> Metrics:
-    losses = {float(q): loss for q, loss in item["weighted_quantile_loss"].items()}
-    return Metrics(**{**item, "weighted_quantile_loss": losses})
+    losses = {float(q): _or_nan(loss) for q, loss in item["weighted_quantile_loss"].items()}
+    average = _or_nan(item["average_wql"]) if losses else None  # None: no quantile was asked for
+    wape, rmse, mase, mape = (_or_nan(item[name]) for name in _VALUES[1:])
+    return Metrics(losses, average, wape, rmse, mase, mape)
+
+
+_VALUES = ("average_wql", "wape", "rmse", "mase", "mape")  # of the metrics
+
+
+def _or_null(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value

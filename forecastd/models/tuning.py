@@ -6,6 +6,7 @@ is reported was not tuned on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -65,8 +66,11 @@ def best(tried: Sequence[tuple[Trial, float]], chosen: Mapping[str, str]) -> dic
 
 
 def told(tried: Sequence[tuple[Trial, float]]) -> list[dict[str, Any]]:
-    """What was tried, for a report."""
-    return [{"hyperparameters": dict(t.candidate.hyperparameters), "loss": loss} for t, loss in tried]
+    """What was tried, for a report; the loss is null where nothing could be judged."""
+    return [
+        {"hyperparameters": dict(t.candidate.hyperparameters), "loss": loss if math.isfinite(loss) else None}
+        for t, loss in tried
+    ]
 
 
 def tuning_window(panel: Panel, horizon: int, evaluated: list[Window]) -> Window:

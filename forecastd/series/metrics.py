@@ -9,11 +9,13 @@ forecast quantile and f the mean forecast:
     MAPE    = mean |y - f| / |y|              a pair with y = 0 adds 0 and is counted
     MASE    = mean |y - f| / mean |y_t - y_t-1|    differences inside the window, of each item
 
-Where sum |y| is 0, wQL and WAPE are the numerators alone; where the scale of MASE is 0, MASE is 0.
+Where sum |y| is 0, wQL and WAPE are the numerators alone; where the scale of MASE is 0, MASE is 0. In a
+window without any evaluated item nothing is defined: its metrics are NaN, and it counts in no mean.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,7 +24,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Metrics:
-    """Accuracy over one window, or the plain mean of several."""
+    """Accuracy over one window, or the plain mean of several; NaN where nothing was evaluated."""
 
     weighted_quantile_loss: dict[float, float]
     average_wql: float | None  # None when no quantile was asked for
@@ -46,13 +48,11 @@ def wape(actual: np.ndarray, mean: np.ndarray) -> float:
 
 def rmse(actual: np.ndarray, mean: np.ndarray) -> float:
     """Root of the mean squared error."""
-    return float(np.sqrt(np.mean((actual - mean) ** 2))) if actual.size else 0.0
+    return float(np.sqrt(np.mean((actual - mean) ** 2)))
 
 
 def mape(actual: np.ndarray, mean: np.ndarray) -> float:
     """Mean absolute percentage error, as a fraction."""
-    if not actual.size:
-        return 0.0
     error = np.abs(actual - mean)
     share = np.divide(error, np.abs(actual), out=np.zeros_like(error), where=actual != 0)
     return float(share.mean())
@@ -60,7 +60,7 @@ def mape(actual: np.ndarray, mean: np.ndarray) -> float:
 
 def mase(actual: np.ndarray, mean: np.ndarray) -> float:
     """Mean absolute scaled error; both arrays [N, H], scaled by the steps from one actual to the next."""
-    if actual.shape[0] == 0 or actual.shape[1] < 2:
+    if actual.shape[1] < 2:
         return 0.0
     scale = float(np.abs(np.diff(actual, axis=1)).mean())
     return float(np.abs(actual - mean).mean()) / scale if scale > 0 else 0.0
@@ -79,7 +79,7 @@ def complete_items(actual: np.ndarray) -> np.ndarray:
 def window_metrics(
     actual: np.ndarray, forecasts: np.ndarray, mean: np.ndarray, quantiles: Sequence[float]
 ) -> Metrics:
-    """All metrics of one window over the items that are complete in it.
+    """All metrics of one window over the items that are complete in it; NaN where there is none.
 
     Args:
         actual: [N, H], NaN where missing.
@@ -88,6 +88,8 @@ def window_metrics(
         quantiles: The Q quantiles of ``forecasts``.
     """
     rows = complete_items(actual)
+    if not rows.any():
+        return _undefined(quantiles)
     actual, forecasts, mean = actual[rows], forecasts[rows], mean[rows]
     losses = {q: weighted_quantile_loss(actual, forecasts[:, :, k], q) for k, q in enumerate(quantiles)}
     return Metrics(
@@ -98,6 +100,12 @@ def window_metrics(
         mase=mase(actual, mean),
         mape=mape(actual, mean),
     )
+
+
+def _undefined(quantiles: Sequence[float]) -> Metrics:
+    """The metrics where nothing was evaluated."""
+    nan = math.nan
+    return Metrics(dict.fromkeys(quantiles, nan), nan if quantiles else None, nan, nan, nan, nan)
 
 
 def item_metrics(
@@ -138,7 +146,7 @@ def _item_losses(actual: np.ndarray, forecast: np.ndarray, quantile: float) -> n
 
 
 def summary(windows: Sequence[Metrics]) -> Metrics:
-    """The plain mean of each metric over windows, the RMSE included.
+    """The plain mean of each metric over the windows in which it is defined, the RMSE included.
 
     Raises:
         ValueError: There is no window to summarise.
@@ -159,17 +167,22 @@ def summary(windows: Sequence[Metrics]) -> Metrics:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))
+    """The mean of what is defined; NaN where nothing is."""
+    defined = [value for value in values if not math.isnan(value)]
+    return float(np.mean(defined)) if defined else math.nan
 
 
 METRIC_NAMES = ("AverageWeightedQuantileLoss", "WAPE", "RMSE", "MASE", "MAPE")
 
 
 def chosen_metric(metrics: Metrics, name: str) -> float:
-    """The value of the metric that Amazon calls ``name``; the smaller the better.
+    """The value of the metric that Amazon calls ``name``; the smaller the better, infinite where it is not
+    defined.
 
     AverageWeightedQuantileLoss falls back to WAPE where only the mean was asked for.
     """
     if name == "AverageWeightedQuantileLoss":
-        return metrics.wape if metrics.average_wql is None else metrics.average_wql
-    return float(getattr(metrics, name.lower()))
+        value = metrics.wape if metrics.average_wql is None else metrics.average_wql
+    else:
+        value = float(getattr(metrics, name.lower()))
+    return math.inf if math.isnan(value) else value

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from forecastd.series.metrics import (
+    METRIC_NAMES,
     Metrics,
     chosen_metric,
     item_metrics,
@@ -66,6 +67,29 @@ def test_the_summary_is_the_plain_mean_of_the_windows() -> None:
     assert summary([one, two]) == Metrics({0.5: 0.2}, 0.2, pytest.approx(0.3), 4.0, 1.5, pytest.approx(0.6))
     with pytest.raises(ValueError, match="no backtest window"):
         summary([])
+
+
+def of_window(actual: np.ndarray) -> Metrics:
+    return window_metrics(actual, np.stack([LOW, MIDDLE, HIGH], -1), MIDDLE, QUANTILES)
+
+
+def test_a_window_without_any_complete_item_is_no_perfect_one() -> None:
+    empty = of_window(np.where(ACTUAL == 8, np.nan, np.where(ACTUAL == 4, np.nan, ACTUAL)))
+    assert list(empty.weighted_quantile_loss) == list(QUANTILES)
+    values = [empty.wape, empty.rmse, empty.mase, empty.mape, empty.average_wql]
+    assert np.isnan([*values, *empty.weighted_quantile_loss.values()]).all()
+
+
+def test_the_summary_leaves_out_windows_without_any_complete_item() -> None:
+    full, empty = of_window(ACTUAL), of_window(np.full(ACTUAL.shape, np.nan))
+    assert summary([empty, full]) == summary([full])
+    assert np.isnan(summary([empty, empty]).rmse)
+
+
+@pytest.mark.parametrize("name", METRIC_NAMES)
+def test_what_is_not_defined_is_never_preferred(name: str) -> None:
+    full, empty = of_window(ACTUAL), of_window(np.full(ACTUAL.shape, np.nan))
+    assert chosen_metric(full, name) < chosen_metric(empty, name)
 
 
 def test_a_metric_is_found_by_amazons_name() -> None:
