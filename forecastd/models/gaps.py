@@ -14,7 +14,7 @@ In a backtest, a gap before a window is judged on what was known at the start of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,13 +22,14 @@ import numpy as np
 from forecastd.models.calendar import holiday_names
 from forecastd.series.filling import spans
 from forecastd.series.panel import Panel
+from forecastd.series.windows import parts
 
 RARE = 0.05  # of a series' steps
 FAR = 1.0  # times the range of its middle nine tenths, beyond its least and largest value
 
 
 def reopened(panel: Panel, origins: Sequence[int] = ()) -> Panel:
-    """The panel as models should see it: impossible fillings are NaN again.
+    """The panel with impossible fillings as gaps again.
 
     Args:
         panel: All series.
@@ -40,7 +41,7 @@ def reopened(panel: Panel, origins: Sequence[int] = ()) -> Panel:
         return panel
     ordinary = holiday_names(panel.times, panel.frequency, panel.holiday_country) == ""
     impossible = np.zeros(filled.shape, bool)
-    for begin, end in _parts(panel.length, origins):
+    for begin, end in parts(panel.length, origins):
         gaps = filled[:, :end]
         judged = gaps & ordinary[:end] & (np.arange(end) >= begin)
         suspects = judged.any(axis=1) & _rare(panel.observed[:, :end], gaps)
@@ -50,12 +51,6 @@ def reopened(panel: Panel, origins: Sequence[int] = ()) -> Panel:
     if not impossible.any():
         return panel
     return replace(panel, values=np.where(impossible, np.nan, panel.values))
-
-
-def _parts(length: int, origins: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The steps between one origin and the next, from the first step to the last."""
-    ends = [*sorted(origins), length]
-    yield from zip([0, *ends], ends, strict=False)
 
 
 def _rare(observed: np.ndarray, filled: np.ndarray) -> np.ndarray:

@@ -16,10 +16,10 @@ from forecastd.errors import JobFailed
 from forecastd.models import archive, candidates, quantiles
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.cores import single_threaded_algebra
+from forecastd.models.credible import credible
 from forecastd.models.crew import Crew
 from forecastd.models.ensemble import Mixture
 from forecastd.models.fallback import MODEL, completed
-from forecastd.models.gaps import reopened
 from forecastd.models.history import History
 from forecastd.models.inference import Forecaster, mixed_forecast
 from forecastd.models.stretch import crew_for
@@ -101,7 +101,7 @@ class Predictor:
         crew: Crew | None = None,
     ) -> tuple[np.ndarray, list[str]]:
         """Quantiles of the internal grid [N, H, K], ordered and finite, and a label for each series."""
-        panel = reopened(panel)
+        panel = credible(panel)
         crew = crew or crew_for(panel, self.algorithms.values(), self.threads)
         threads = self.threads if crew.size == 1 else 1
         forecaster = Forecaster(panel, self.algorithms, self.horizon, threads)

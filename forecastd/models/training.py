@@ -21,6 +21,7 @@ from forecastd.models import candidates, quantiles
 from forecastd.models.algorithm import Algorithm, State
 from forecastd.models.backtest import Backtest, looks, selection_windows, yearly_windows
 from forecastd.models.cores import single_threaded_algebra
+from forecastd.models.credible import credible
 from forecastd.models.crew import Crew, Task, local_crew
 from forecastd.models.ensemble import (
     Mixture,
@@ -35,7 +36,6 @@ from forecastd.models.ensemble import (
     widened,
 )
 from forecastd.models.fallback import completed, has_enough
-from forecastd.models.gaps import reopened
 from forecastd.models.history import History
 from forecastd.models.predictor import Evaluation, Predictor, WindowMetrics, forecast_table
 from forecastd.models.progress import Progress
@@ -129,7 +129,7 @@ def _train(
     tried = _tried(panel, request, chosen, evaluated, crew, clock) if request.tuning else []
     chosen = best(tried, chosen)
     backtest = Backtest(
-        reopened(panel, [window.start for window in evaluated]),
+        credible(panel, [window.start for window in evaluated]),
         panel.values,
         request.horizon_steps,
         evaluated,

@@ -7,6 +7,7 @@ window 1                |--- h ----|               (offset = h)
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -31,3 +32,9 @@ def backtest_windows(length: int, horizon_steps: int, count: int, offset_steps: 
     """
     starts = [length - (number + 1) * offset_steps for number in range(count)]
     return [Window(start, start + horizon_steps) for start in starts if start >= 1]
+
+
+def parts(length: int, origins: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The steps of a history from one origin to the next: begin and end of each part, oldest first."""
+    ends = [*sorted(set(origins)), length]
+    yield from zip([0, *ends], ends, strict=False)
