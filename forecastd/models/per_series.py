@@ -14,6 +14,8 @@ from forecastd.models.algorithm import Algorithm
 from forecastd.models.history import History
 from forecastd.models.quantiles import GRID
 
+Holidays = list[tuple[pd.Timestamp, str]]  # a step may hold several
+
 
 @dataclass(frozen=True)
 class OneSeries:
@@ -25,7 +27,7 @@ class OneSeries:
     period: int  # season length in steps
     rhythms: tuple[int, ...]  # lengths of all that repeats evenly, shortest first
     features: np.ndarray  # [T + H, features], without gaps
-    holidays: dict[pd.Timestamp, str]
+    holidays: Holidays
 
 
 Method = Callable[[OneSeries], np.ndarray]  # -> [H, K]
@@ -61,7 +63,7 @@ class PerSeries(Algorithm):
             period=history.frequency.period,
             rhythms=history.frequency.seasonalities,
             features=np.zeros((len(history.times) - start, 0)),
-            holidays={},
+            holidays=[],
         )
 
 

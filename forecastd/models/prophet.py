@@ -12,7 +12,7 @@ import pandas as pd
 
 from forecastd.models import calendar
 from forecastd.models.history import History, interpolated
-from forecastd.models.per_series import Method, OneSeries, PerSeries
+from forecastd.models.per_series import Holidays, Method, OneSeries, PerSeries
 from forecastd.models.quantiles import GRID
 
 SAMPLES = 300  # of the future, from which the quantiles are read
@@ -44,18 +44,18 @@ class Prophet(PerSeries):
         )
 
 
-def _holidays(history: History) -> dict[pd.Timestamp, str]:
+def _holidays(history: History) -> Holidays:
+    """The holidays within the history and the horizon, each at the day or at the start of its week."""
     if history.holiday_country is None or history.frequency.unit not in ("min", "H", "D", "W"):
-        return {}
-    first, last = history.times[0].year, history.times[-1].year
-    days = calendar.holidays_by_date(history.holiday_country, first, last + 1)
+        return []
+    times = history.times
+    days = calendar.holidays_by_date(history.holiday_country, times[0].year, times[-1].year + 1)
     if history.frequency.unit != "W":
-        return days
-    position = (
-        np.searchsorted(history.times.to_numpy(), np.array(list(days), "datetime64[ns]"), side="right") - 1
-    )
-    names = zip(position, days.values(), strict=True)
-    return {history.times[place]: name for place, name in names if place >= 0}
+        return list(days.items())
+    end = times[-1] + history.frequency.offset
+    inside = {day: name for day, name in days.items() if times[0] <= day < end}
+    weeks = times[times.searchsorted(pd.DatetimeIndex(list(inside)), side="right") - 1]
+    return list(dict.fromkeys(zip(weeks, inside.values(), strict=True)))
 
 
 def prophet(series: OneSeries) -> np.ndarray:
@@ -85,6 +85,6 @@ def prophet(series: OneSeries) -> np.ndarray:
 def _holiday_frame(series: OneSeries) -> pd.DataFrame | None:
     """Prophet's table of holidays: those that the history has seen, so that an effect can be learnt."""
     last = series.times[len(series.values) - 1]
-    seen = {name for day, name in series.holidays.items() if series.times[0] <= day <= last}
-    rows = [(name, day) for day, name in series.holidays.items() if name in seen]
+    seen = {name for day, name in series.holidays if series.times[0] <= day <= last}
+    rows = [(name, day) for day, name in series.holidays if name in seen]
     return pd.DataFrame(rows, columns=["holiday", "ds"]) if rows else None
