@@ -85,17 +85,21 @@ def _alike(static: np.ndarray, cold: np.ndarray, forecast: np.ndarray) -> np.nda
     """
     profiles, group = np.unique(static, axis=0, return_inverse=True) if static.shape[1] else (None, None)
     group = np.zeros(len(static), int) if profiles is None else np.asarray(group).ravel()
-    result = np.empty((len(static), *forecast.shape[1:]))
-    for one in np.unique(group[cold]):
-        members = np.flatnonzero((group == one) & ~cold)
-        members = members if members.size else np.flatnonzero(~cold)
-        result[cold & (group == one)] = _mixture(forecast[members])
-    return result[cold]
+    warm = np.flatnonzero(~cold)
+    warm = warm[np.argsort(group[warm], kind="stable")]
+    wanted, place = np.unique(group[cold], return_inverse=True)
+    begins, ends = (np.searchsorted(group[warm], wanted, side=side) for side in ("left", "right"))
+    of_all = _mixture(forecast, np.sort(warm))
+    mixtures = [
+        _mixture(forecast, warm[low:high]) if low < high else of_all
+        for low, high in zip(begins, ends, strict=True)
+    ]
+    return np.stack(mixtures)[place]
 
 
-def _mixture(forecasts: np.ndarray) -> np.ndarray:
-    """Quantiles [H, K] of the equal mixture of the forecasts [M, H, K]."""
-    some = forecasts[np.linspace(0, len(forecasts) - 1, min(len(forecasts), MOST_MIXED)).astype(int)]
+def _mixture(forecasts: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Quantiles [H, K] of the equal mixture of some of the forecasts [N, H, K]."""
+    some = forecasts[members[np.linspace(0, len(members) - 1, min(len(members), MOST_MIXED)).astype(int)]]
     levels = np.linspace(0.02, 0.98, 25)
     fine = np.stack([_interpolate(some, level) for level in levels], axis=-1)  # [M, H, 25]
     pooled = np.moveaxis(fine, 1, 0).reshape(fine.shape[1], -1)
