@@ -63,6 +63,7 @@ from forecastd.series.tuning import Range
 from forecastd.series.windows import Window, backtest_windows
 
 MOST_SERIES_IN_SELECTION = 3000  # more do not change the mixture, only the time
+LEAST_ANSWERED = 0.5  # of these: a candidate that has no number for more is not chosen
 TUNING = "tuning"  # as a kind of step
 
 
@@ -121,6 +122,7 @@ def _train(
 ) -> Predictor:
     chosen = _checked_hyperparameters(request)
     evaluated = _evaluated_windows(panel, request)
+    seen = credible(panel, [window.start for window in evaluated])
     crew = crew or _local_crew(panel, request)
     selecting = selection_windows(panel, request.horizon_steps, evaluated) if _is_auto(request) else []
     yearly = yearly_windows(panel, request.horizon_steps, evaluated) if _is_auto(request) else []
@@ -129,7 +131,7 @@ def _train(
     tried = _tried(panel, request, chosen, evaluated, crew, clock) if request.tuning else []
     chosen = best(tried, chosen)
     backtest = Backtest(
-        credible(panel, [window.start for window in evaluated]),
+        seen,
         panel.values,
         request.horizon_steps,
         evaluated,
@@ -318,14 +320,9 @@ def _mixture(backtest: Backtest, windows: Sequence[Window], origin: int) -> Mixt
     names = sorted({name for name, _ in backtest.forecasts})
     if not windows:
         return equal_shares(names)
-    rows = _selection_rows(backtest, windows)
+    usable, rows = _usable(backtest, windows, names)
     if not rows.size:
         return equal_shares(names)
-    usable = [
-        name
-        for name in names
-        if all(np.isfinite(backtest.forecasts[name, window.start][rows]).all() for window in windows)
-    ]
     samples = [
         Sample(
             backtest.modelled(window)[rows],
@@ -354,6 +351,29 @@ def _for_all_series(backtest: Backtest, windows: Sequence[Window], mixture: Mixt
     )  # [windows, N, C]
     own = own_weights(mixture.weights, table, mixture.leaning)
     return replace(mixture, own=Shares(series_names(backtest.panel.keys), tuple(names), own))
+
+
+def _usable(
+    backtest: Backtest, windows: Sequence[Window], names: Sequence[str]
+) -> tuple[list[str], np.ndarray]:
+    """The candidates to choose among, and the series that they are judged by.
+
+    Odd series for which a few candidates have no number are left out, rather than the candidates.
+    """
+    rows = _selection_rows(backtest, windows)
+    answered = {
+        name: np.all([_is_known(backtest.forecasts[name, window.start][rows]) for window in windows], axis=0)
+        for name in names
+    }
+    usable = [name for name in names if rows.size and answered[name].mean() > LEAST_ANSWERED]
+    if not usable:
+        return [], rows[:0]
+    return usable, rows[np.all([answered[name] for name in usable], axis=0)]
+
+
+def _is_known(forecast: np.ndarray) -> np.ndarray:
+    """Which series have a number in all of a forecast [N, H, K]."""
+    return np.asarray(np.isfinite(forecast).all(axis=(1, 2)))
 
 
 def _selection_rows(backtest: Backtest, windows: Sequence[Window]) -> np.ndarray:
