@@ -19,7 +19,7 @@ import pandas as pd
 
 from forecastd.models import candidates
 from forecastd.models.quantiles import GRID
-from forecastd.models.stretch import Candidate, Stretch, together
+from forecastd.models.stretch import Candidate, Stretch, levels, together
 from forecastd.series.panel import Panel
 from forecastd.series.windows import Window
 
@@ -77,7 +77,11 @@ def looks(windows: Sequence[Window], size: int, season: int) -> float:
 
 @dataclass
 class Backtest:
-    """The forecasts of candidates from each window's start."""
+    """The forecasts of candidates from each window's start, kept as distances from ``levels``.
+
+    All losses stay the same when actual and forecasts are moved alike, so candidates are compared and mixed
+    as they are kept.
+    """
 
     panel: Panel  # as the models see it
     recorded: np.ndarray  # [N, T] the values that count when accuracy is measured
@@ -90,6 +94,7 @@ class Backtest:
     threads: int
     fit_limit_s: float | None = None
     forecasts: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)  # (name, start) -> [N, H, K]
+    _levels: dict[int, np.ndarray] = field(default_factory=dict)  # start -> [N, 1]
 
     @property
     def windows(self) -> list[Window]:
@@ -143,10 +148,16 @@ class Backtest:
         """The actuals of a window [N, H]."""
         return self.recorded[:, window.start : window.end]
 
+    def levels(self, window: Window) -> np.ndarray:
+        """What the forecasts of a window are distances from: each series' newest value, about, [N, 1]."""
+        if window.start not in self._levels:
+            self._levels[window.start] = levels(self.panel.values[:, : window.start])[:, None]
+        return self._levels[window.start]
+
     def modelled(self, window: Window) -> np.ndarray:
-        """The actuals of a window [N, H] without those that no model should follow."""
-        return self.panel.values[:, window.start : window.end]
+        """The actuals of a window [N, H] as distances, without those that no model should follow."""
+        return self.panel.values[:, window.start : window.end] - self.levels(window)
 
     def at(self, window: Window) -> dict[str, np.ndarray]:
-        """Every candidate's forecast of one window."""
+        """Every candidate's forecast of one window, as distances."""
         return {name: forecast for (name, start), forecast in self.forecasts.items() if start == window.start}

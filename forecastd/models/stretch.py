@@ -20,6 +20,7 @@ from forecastd.models.history import History
 from forecastd.models.per_series import PerSeries
 from forecastd.models.quantiles import GRID, ordered
 from forecastd.series.algorithms import NEURAL
+from forecastd.series.filling import spans
 from forecastd.series.panel import Panel
 from forecastd.series.windows import Window
 
@@ -99,7 +100,11 @@ def together(algorithm: Algorithm, size: int) -> Iterator[slice]:
 
 
 def forecast_stretch(panel: Panel, stretch: Stretch) -> list[np.ndarray]:
-    """The forecast of each window [rows, H, K], NaN where the history is too short."""
+    """The forecast of each window [rows, H, K], NaN where the history is too short.
+
+    They are told as distances from each series' ``levels`` there: in float32, which keeps backtests small, a
+    distance is precise where a large value is not.
+    """
     candidate, panel = stretch.candidate, panel.only(np.arange(panel.size)[stretch.rows])
     algorithm, fitted = candidate.make(), False
     forecasts = []
@@ -110,9 +115,19 @@ def forecast_stretch(panel: Panel, stretch: Stretch) -> list[np.ndarray]:
         forecast = np.full((panel.size, candidate.horizon, len(GRID)), np.nan, np.float32)
         if enough.any():
             answer = ordered(algorithm.forecast(history, candidate.threads))
-            forecast[enough] = with_naive(history, answer)[0]
+            forecast[enough] = with_naive(history, answer)[0] - levels(history.values)[:, None, None]
         forecasts.append(forecast)
     return forecasts
+
+
+def levels(values: np.ndarray) -> np.ndarray:
+    """About the newest value of each series [N, T], 0 where there is none: [N].
+
+    It is a number of float32, so that the distance of a forecast of zero is exact.
+    """
+    last = spans(~np.isnan(values))[1]
+    newest = np.take_along_axis(values, np.maximum(last, 0)[:, None], 1)[:, 0]
+    return np.where(last >= 0, newest, 0.0).astype(np.float32).astype(np.float64)
 
 
 def learn(panel: Panel, candidate: Candidate) -> State:

@@ -388,7 +388,8 @@ def _selection_rows(backtest: Backtest, windows: Sequence[Window]) -> np.ndarray
 def _grid_forecast(backtest: Backtest, window: Window, mixture: Mixture) -> np.ndarray:
     """The complete forecast of a window [N, H, K]: the mixture, and a fallback where it has no answer."""
     history = History.of(backtest.panel, backtest.horizon, window.start)
-    return completed(history, mixture.of(backtest.at(window), series_names(backtest.panel.keys)))[0]
+    distances = mixture.of(backtest.at(window), series_names(backtest.panel.keys))
+    return completed(history, distances + backtest.levels(window)[..., None])[0]
 
 
 def _evaluate(

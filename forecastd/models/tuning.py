@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from scipy.stats import qmc
 
 from forecastd.models import quantiles
@@ -19,7 +18,7 @@ from forecastd.models.backtest import selection_windows
 from forecastd.models.crew import Crew, Task
 from forecastd.models.fallback import completed
 from forecastd.models.history import History
-from forecastd.models.stretch import Candidate, Stretch, forecast_stretch
+from forecastd.models.stretch import Candidate, Stretch, forecast_stretch, levels
 from forecastd.series.metrics import chosen_metric, window_metrics
 from forecastd.series.panel import Panel
 from forecastd.series.tuning import Range
@@ -105,9 +104,9 @@ def judged(
 def judge(panel: Panel, trial: Trial, number: int) -> float:
     """The metric of one trial on its window; the smaller, the better."""
     candidate, window = trial.candidate, trial.window
-    [forecast] = forecast_stretch(panel, Stretch(candidate, (window,), slice(0, panel.size)))
+    [distances] = forecast_stretch(panel, Stretch(candidate, (window,), slice(0, panel.size)))
     history = History.of(panel, candidate.horizon, window.start)
-    grid = completed(history, forecast.astype(np.float64))[0]
+    grid = completed(history, distances + levels(history.values)[:, None, None])[0]
     asked = quantiles.ordered(quantiles.at(grid, trial.quantiles)) if trial.quantiles else grid[..., :0]
     actual = panel.values[:, window.start : window.end]
     metrics = window_metrics(actual, asked, quantiles.mean(grid), trial.quantiles)
