@@ -10,7 +10,8 @@ forecast quantile and f the mean forecast:
     MASE    = mean |y - f| / mean |y_t - y_t-1|    differences inside the window, of each item
 
 Where sum |y| is 0, wQL and WAPE are the numerators alone; where the scale of MASE is 0, MASE is 0. In a
-window without any evaluated item nothing is defined: its metrics are NaN, and it counts in no mean.
+window of one step MASE has no scale and is NaN; in one without any evaluated item every metric is. What is
+NaN counts in no mean.
 """
 
 from __future__ import annotations
@@ -59,9 +60,12 @@ def mape(actual: np.ndarray, mean: np.ndarray) -> float:
 
 
 def mase(actual: np.ndarray, mean: np.ndarray) -> float:
-    """Mean absolute scaled error; both arrays [N, H], scaled by the steps from one actual to the next."""
+    """Mean absolute scaled error; both arrays [N, H], scaled by the steps from one actual to the next.
+
+    NaN where there is one step alone.
+    """
     if actual.shape[1] < 2:
-        return 0.0
+        return math.nan
     scale = float(np.abs(np.diff(actual, axis=1)).mean())
     return float(np.abs(actual - mean).mean()) / scale if scale > 0 else 0.0
 
@@ -129,7 +133,7 @@ def item_metrics(
         values["Average wQL"] = np.mean(list(values.values()), axis=0)
     error = np.abs(actual - mean)
     steps = np.abs(np.diff(actual, axis=1))
-    scale = steps.mean(axis=1) if steps.shape[1] else np.zeros(len(actual))
+    scale = steps.mean(axis=1) if steps.shape[1] else np.full(len(actual), np.nan)
     share = np.divide(error, np.abs(actual), out=np.zeros_like(error), where=actual != 0)
     values["RMSE"] = np.sqrt(np.square(error).mean(axis=1))
     values["WAPE"] = error.sum(axis=1) / weight
@@ -179,10 +183,13 @@ def chosen_metric(metrics: Metrics, name: str) -> float:
     """The value of the metric that Amazon calls ``name``; the smaller the better, infinite where it is not
     defined.
 
-    AverageWeightedQuantileLoss falls back to WAPE where only the mean was asked for.
+    WAPE takes the place of AverageWeightedQuantileLoss where only the mean was asked for, and of MASE where
+    windows have one step.
     """
     if name == "AverageWeightedQuantileLoss":
         value = metrics.wape if metrics.average_wql is None else metrics.average_wql
     else:
         value = float(getattr(metrics, name.lower()))
+    if name == "MASE" and math.isnan(value):
+        value = metrics.wape
     return math.inf if math.isnan(value) else value

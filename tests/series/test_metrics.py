@@ -36,6 +36,14 @@ def test_the_median_loss_is_the_weighted_absolute_percentage_error() -> None:
     assert metrics.weighted_quantile_loss[0.5] == pytest.approx(metrics.wape) == pytest.approx(6 / 36)
 
 
+def test_mase_is_not_defined_for_one_step_and_wape_chooses_in_its_place() -> None:
+    actual, mean = np.array([[4.0], [6.0]]), np.array([[5.0], [6.0]])
+    found = window_metrics(actual, mean[..., None], mean, (0.5,))
+    assert np.isnan(found.mase)
+    assert chosen_metric(found, "MASE") == found.wape == pytest.approx(0.1)
+    assert np.isnan(item_metrics(actual, mean[..., None], mean, (0.5,))["MASE"]).all()
+
+
 def test_rmse_mape_and_mase_follow_their_formulas() -> None:
     metrics = window_metrics(ACTUAL, np.stack([LOW, MIDDLE, HIGH], -1), MIDDLE, QUANTILES)
     assert metrics.rmse == pytest.approx(1.0)
