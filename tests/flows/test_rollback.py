@@ -153,7 +153,7 @@ def test_what_cannot_be_rolled_back_to_is_said(site: Site, capsys: pytest.Captur
     assert back(site) == 1
     assert "has no published forecast" in capsys.readouterr().err
     (mail,) = site.mail()
-    assert mail["Subject"] == f"Rollback of {site.name} failed at Roll-Back"
+    assert mail["Subject"] == f"Rollback of {site.name} failed at Choose-Forecast"
     assert f"The rollback of {site.name} could not be done." in mail["Message"]
     assert "No forecast has been published yet." in mail["Message"]
     assert site.run().is_completed()

@@ -6,7 +6,7 @@ import pytest
 
 from forecastd.models import candidates
 from forecastd.models.history import History
-from forecastd.models.stretch import Candidate, Stretch, forecast_stretch, learn
+from forecastd.models.stretch import Candidate, Stretch, forecast_stretch, learn, levels
 from forecastd.models.training import TrainingRequest, train
 from forecastd.series.frequency import Boundary, Frequency
 from forecastd.series.panel import Panel
@@ -76,4 +76,5 @@ def test_a_candidate_is_fitted_before_the_first_window_that_has_a_history(name: 
     stretch = Stretch(Candidate(name, {}, 7, 0, 1), windows, slice(0, 1))
     early, late = forecast_stretch(panel(values, "H"), stretch)
     assert np.isnan(early).all()
-    assert np.abs(late[0, :, 3] - values[0, 300:307]).max() < 0.5
+    level = levels(values[:, :300])[0]  # from which the forecasts are distances
+    assert np.abs(level + late[0, :, 3] - values[0, 300:307]).max() < 0.5
