@@ -24,6 +24,8 @@ def say_content(run: str) -> None:
     Should it fail, reconciliation leaves this content alone, and no other. Where the server cannot be
     told, it takes the run for one of whatever content lies there.
     """
+    if flow_run.get_id() is None:  # outside of a server
+        return
     try:
         with get_client(sync_client=True) as client:
             retag(client, f"{CONTENT}{run}", lambda tag: tag.startswith(CONTENT))
