@@ -147,20 +147,6 @@ def test_a_manifest_that_was_removed_comes_back(site: Site, client: SyncPrefectC
     assert len(started(client, site)) == 1
 
 
-def test_content_that_no_rollback_has_put_aside_is_published(site: Site, client: SyncPrefectClient) -> None:
-    texts, made = [], []
-    for days in (4, 5, 6):
-        site.upload(days=days)
-        texts.append(site.text("train/demand.csv"))
-        assert deployed(client, site).is_completed()
-        made.append(site.manifest()["run"])
-    assert roll_back_workload(site.name, None, made[0], site.name, return_state=True).is_completed()
-    assert "1 forecast" in reconciled(site), "the rollback holds"
-    site.put("train/demand.csv", texts[1])
-    assert "nobody has put it aside" in reconciled(site)
-    assert len(started(client, site)) == 1
-
-
 def test_a_configuration_that_cannot_be_read_is_told_once(site: Site, client: SyncPrefectClient) -> None:
     site.put("params.json", "{")
     assert "1 forgotten" in reconciled(site)

@@ -185,20 +185,6 @@ def test_a_rollback_that_was_killed_before_its_table_is_finished(
     assert site.mail() == []
 
 
-def test_a_rollback_that_is_repeated_after_it_was_killed_goes_back_once(
-    two: tuple[Site, tuple[str, str, str], tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    site, _, second = two
-    site.upload(days=7)
-    assert site.run().is_completed()
-    with monkeypatch.context() as patched:
-        patched.setattr(tables, "point", _die)
-        with pytest.raises(KeyboardInterrupt):
-            back(site)
-    assert back(site) == 0
-    assert live(site) == second
-
-
 def test_a_rollback_does_not_replace_what_was_published_while_it_waited(
     two: tuple[Site, tuple[str, str, str], tuple[str, str, str]],
     monkeypatch: pytest.MonkeyPatch,
