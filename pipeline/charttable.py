@@ -26,7 +26,7 @@ import pyarrow.parquet
 
 from pipeline import ledger, publish, recent, storage
 from pipeline.catalogue import own_name
-from pipeline.errors import code_of, translated
+from pipeline.errors import translated
 from pipeline.forecastfile import Block, Key, Layout, blocks
 from pipeline.params import Params
 from pipeline.publish import FILE, Manifest
@@ -98,14 +98,8 @@ def _items(run: str) -> str:
 
 
 def _is_there(s3: Any, workload: Workload, rel: str, digest: str) -> bool:
-    with translated(f"looking for {workload.uri(rel)}"):
-        try:
-            head = s3.head_object(Bucket=workload.bucket, Key=workload.key(rel))
-        except s3.exceptions.ClientError as error:
-            if code_of(error) not in ("404", "NoSuchKey"):
-                raise
-            return False
-    return bool(head["Metadata"].get(FORECAST) == digest)
+    there = storage.head(s3, workload, rel)
+    return there is not None and bool(there["Metadata"].get(FORECAST) == digest)
 
 
 @dataclass(frozen=True)

@@ -27,14 +27,15 @@ SAMPLE = 200_000  # distances that tell the typical one
 
 @dataclass
 class Spans:
-    """When each series begins and ends, and where its last gap does: ids [S], and microseconds [S]."""
+    """When each series begins and ends, and where its last gap does: ids [S], and microseconds [S].
+
+    The last gap of a series without one ends where the series begins.
+    """
 
     ids: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
     first: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     last: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    gap: np.ndarray = field(
-        default_factory=lambda: np.zeros(0, dtype=np.int64)
-    )  # its first time if it has none
+    gap: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def add(self, part: Part, steps: np.ndarray) -> None:
         """Adds the series of a part, whose rows are at these steps."""

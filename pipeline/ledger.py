@@ -485,11 +485,5 @@ def put(s3: Any, workload: Workload, rel: str, body: bytes) -> None:
 
 def _holds(s3: Any, workload: Workload, rel: str, body: bytes) -> bool:
     """Whether an object is there and was written with these bytes."""
-    with translated(f"looking for {workload.uri(rel)}"):
-        try:
-            there = s3.head_object(Bucket=workload.bucket, Key=workload.key(rel))["Metadata"].get(DIGEST)
-        except s3.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
-                raise
-            return False
-    return bool(there == hashlib.sha256(body).hexdigest())
+    there = storage.head(s3, workload, rel)
+    return there is not None and bool(there["Metadata"].get(DIGEST) == hashlib.sha256(body).hexdigest())

@@ -114,10 +114,8 @@ def tells_of(s3: Any, workload: Workload, manifest: Manifest) -> bool:
     if manifest.published_at is None:
         return False
     since = dt.datetime.strptime(manifest.published_at, MOMENT).replace(tzinfo=dt.UTC)
-    place = {"Bucket": workload.bucket, "Prefix": workload.key(path(manifest.run))}
-    with translated(f"looking for {workload.uri(path(manifest.run))}"):
-        found = s3.list_objects_v2(**place).get("Contents", [])
-    return any(entry["LastModified"] >= since for entry in found)
+    found = storage.head(s3, workload, path(manifest.run))
+    return found is not None and bool(found["LastModified"] >= since)
 
 
 def gathered(s3: Any, workload: Workload, run: str) -> Mapping[str, Any] | None:

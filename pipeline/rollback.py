@@ -88,9 +88,8 @@ def target(s3: Any, workload: Workload, run: str | None, by: str | None) -> str:
     if live.kind == "rollback" and (is_mine or not publish.is_concluded(s3, workload, live)):
         return live.run
     since = next((one.at for one in known if one.run == live.run), dt.datetime.max.replace(tzinfo=dt.UTC))
-    older = [one.run for one in known if one.at <= since]
-    before = [live.previous] if live.previous in {one.run for one in known} else []
-    usable = [one for one in dict.fromkeys([*before, *older]) if one not in (live.run, *live.held)]
+    before = [live.previous, *(one.run for one in known if one.at <= since)]
+    usable = (one for one in before if one and one not in (live.run, *live.held))
     found = next((one for one in usable if publish.is_archived(s3, workload, one)), None)
     if found is None:
         raise Missing(

@@ -87,9 +87,16 @@ def copy(s3: Any, workload: Workload, source: str, target: str) -> None:
 
 def size(s3: Any, workload: Workload, rel: str) -> int | None:
     """The size of an object of the workload in bytes; None if there is none."""
-    with translated(f"reading {workload.uri(rel)}"):
+    found = head(s3, workload, rel)
+    return int(found["ContentLength"]) if found else None
+
+
+def head(s3: Any, workload: Workload, rel: str) -> dict[str, Any] | None:
+    """What S3 tells of an object of the workload without its bytes; None if there is none."""
+    with translated(f"looking for {workload.uri(rel)}"):
         try:
-            return int(s3.head_object(Bucket=workload.bucket, Key=workload.key(rel))["ContentLength"])
+            found: dict[str, Any] = s3.head_object(Bucket=workload.bucket, Key=workload.key(rel))
+            return found
         except ClientError as error:
             if code_of(error) not in ("404", "NoSuchKey"):
                 raise
