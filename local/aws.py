@@ -11,21 +11,16 @@ import signal
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 # moto reads these while it is imported; accounts, keys and signatures mean nothing on this machine.
 os.environ.update(MOTO_ACCOUNT_ID="000000000000", MOTO_S3_DEFAULT_KEY_BUFFER_SIZE=str(1 << 20))
 
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from local.athena.service import AthenaService
 from local.gateway import Gateway
 from local.memory import Memory
+from local.moto_server import Dispatcher, Handler
 from local.postman import Postman
 from local.proxy import Proxy
 from local.settings import Settings
@@ -34,28 +29,13 @@ from local.vault import Vault
 log = logging.getLogger("aws")
 
 
-class _Handler(MotoRequestHandler):
-    """Keeps connections open, answers without Nagle's delay, and logs failures only."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def log_request(self, code: Any = "-", size: Any = "-") -> None:
-        if str(code).startswith("5"):
-            log.warning("%s: %s", self.requestline, code)
-
-    def log(self, type: str, message: str, *args: Any) -> None:
-        log.log(logging.ERROR if type == "error" else logging.INFO, message, *args)
-
-
 def make_gateway(folder: Path, port: int, forecastd_port: int) -> tuple[BaseWSGIServer, Memory]:
     """The server, bound but not yet serving, with everything loaded that `folder` holds."""
     memory = Memory(Vault(folder))
     memory.start()
-    moto = DomainDispatcherApplication(create_backend_app)
     athena = AthenaService(f"http://127.0.0.1:{port}", folder / "athena")
-    gateway = Gateway(moto, memory, Proxy("127.0.0.1", forecastd_port), athena)
-    server = make_server("127.0.0.1", port, gateway, threaded=True, request_handler=_Handler)
+    gateway = Gateway(Dispatcher(), memory, Proxy("127.0.0.1", forecastd_port), athena)
+    server = make_server("127.0.0.1", port, gateway, threaded=True, request_handler=Handler)
     return server, memory
 
 

@@ -7,27 +7,24 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from bridge import deadletters
 from bridge.deadletters import DeadLetter, Graveyard
 from bridge.queue import Message, NoDeadLetters, Queue
+from tests import moto_server
 from tests.bridge.test_relay import count, create_queues, record
 
 
 @pytest.fixture(scope="module")
 def sqs() -> Iterator[Any]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield boto3.client(
-        "sqs",
-        endpoint_url=f"http://{host}:{port}",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    server.stop()
+    with moto_server.serve() as url:
+        yield boto3.client(
+            "sqs",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
 
 
 @pytest.fixture

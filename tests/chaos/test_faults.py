@@ -7,8 +7,8 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ResponseStreamingError
-from moto.server import ThreadedMotoServer
 
+from tests import moto_server
 from tests.chaos.faults import Call, Fault, FaultProxy, Weather
 
 ONE_TRY = Config(retries={"mode": "standard", "total_max_attempts": 1})
@@ -16,11 +16,8 @@ ONE_TRY = Config(retries={"mode": "standard", "total_max_attempts": 1})
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server.serve() as url:
+        yield url
 
 
 @pytest.fixture
