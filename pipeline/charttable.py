@@ -174,7 +174,7 @@ class _Past:
 
     def __init__(self, folder: Path, params: Params, items: pd.Index) -> None:
         self.reach = reach(params)
-        self.items_at_once = max(1, MOST_CELLS // self.reach)
+        self.items_at_once = max(1, min(MOST_CELLS // self.reach, len(items)))
         self.observations = np.zeros(len(items), dtype=np.int64)
         self.first = np.full(len(items), np.iinfo(np.int64).max)  # seconds since 1970
         self.last = np.full(len(items), np.iinfo(np.int64).min)
