@@ -1,5 +1,6 @@
 """One Prefect server and one S3, SNS, Glue and CloudWatch for all tests of this folder."""
 
+import copy
 import functools
 import json
 import os
@@ -8,15 +9,15 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
+from tests import moto_server
 from tests.flows.fake_forecast import FakeForecast
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,8 +70,16 @@ def _migrated_database() -> Path:
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """An ephemeral Prefect server with a database and a result store of its own."""
+    import prefect.client.base as client
     import prefect.testing.utilities as testing
-    from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+    from prefect.settings import (
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_LOCAL_STORAGE_PATH,
+        PREFECT_LOGGING_COLORS,
+        temporary_settings,
+    )
+
+    from blocks.installation import Installation
 
     template = _migrated_database()
 
@@ -79,30 +88,39 @@ def prefect_server() -> Iterator[None]:
         shutil.copy(template, Path(folder) / "prefect-test.db")
         return folder
 
+    settings = {
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,  # its thread ends up to a second after the run
+        PREFECT_LOGGING_COLORS: False,
+    }
     with (
         tempfile.TemporaryDirectory() as results,
-        temporary_settings({PREFECT_LOCAL_STORAGE_PATH: results}),
+        temporary_settings({**settings, PREFECT_LOCAL_STORAGE_PATH: results}),
         patch.object(testing, "mkdtemp", seeded),
+        # SQLite that is busy is a 503, and the client's first patience two seconds.
+        patch.object(client, "clamped_poisson_interval", lambda *_: 0.2),
+        patch.object(Installation, "model_json_schema", remembered(Installation.model_json_schema)),
         testing.prefect_test_harness(server_startup_timeout=120),
     ):
         yield
 
 
+def remembered(function: Callable[..., Any]) -> "staticmethod[..., Any]":
+    """The function, at work once for the same arguments; each caller gets a result of its own."""
+    known = functools.cache(function)
+    return staticmethod(lambda *args, **kwargs: copy.deepcopy(known(*args, **kwargs)))
+
+
 @pytest.fixture(scope="session")
 def aws() -> Iterator[str]:
     """The address of a stand-in for the AWS services, with the environment pointing to it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patched:
+    with moto_server.serve() as url, pytest.MonkeyPatch.context() as patched:
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_FORECAST"):
             patched.delenv(name, raising=False)
-        patched.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patched.setenv("AWS_ENDPOINT_URL", url)
         patched.setenv("AWS_ACCESS_KEY_ID", "test")
         patched.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patched.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        yield f"http://{host}:{port}"
-    server.stop()
+        yield url
 
 
 class Site:
