@@ -24,7 +24,7 @@ class Checks:
     most_value: float | None = number(None, least=-math.inf, off=True)
     # Typical deviations from the median of its series from which on a value is reported.
     outlier_scale: float | None = number(100.0, least=1, off=True)
-    # Keys that differ only in letter case or in blanks.
+    # Keys that differ only in letter case, in blanks or in how a letter is encoded.
     alike_keys: str = choice("warn", "refuse")
     # Letters of a text cell; more is a file with a broken quote rather than a name.
     longest_text: int = whole(1000, least=1)
