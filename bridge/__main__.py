@@ -11,6 +11,7 @@ Settings come from the environment:
     AWS_*, PREFECT_*            where AWS and the Prefect server are, as usual
 """
 
+import argparse
 import logging
 import os
 import signal
@@ -79,18 +80,27 @@ def relay_until_told(queue: Queue, pace: Pace) -> None:
 
 def main() -> None:
     """Do what the command line says, with the settings of the environment."""
+    asked = _parser().parse_args()
     pace = pace_from(dict(os.environ))
-    queue = queue_from(dict(os.environ), pace.poll_s)
-    what, *rest = sys.argv[1:] or ["relay"]
-    if what == "relay":
-        relay_until_told(queue, pace)
-    elif what == "dead":
-        try:
-            raise SystemExit(deadletters.main(queue, rest))
-        except (NoDeadLetters, BotoCoreError, ClientError) as error:
-            raise SystemExit(str(error)) from error
-    else:
-        raise SystemExit(f"There is no {what!r}: `python -m bridge`, or `python -m bridge dead list`.")
+    try:
+        queue = queue_from(dict(os.environ), pace.poll_s)
+        if asked.part == "dead":
+            raise SystemExit(deadletters.main(queue, asked))
+    except (NoDeadLetters, BotoCoreError, ClientError) as error:
+        raise SystemExit(str(error)) from error
+    relay_until_told(queue, pace)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bridge",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parts = parser.add_subparsers(dest="part")
+    parts.add_parser("relay", help="what it does if nothing is said")
+    deadletters.define(parts.add_parser("dead", help="the messages that could never be processed"))
+    return parser
 
 
 if __name__ == "__main__":

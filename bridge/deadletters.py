@@ -10,7 +10,6 @@ Of a message only the keys that it names are shown, never its text.
 
 import argparse
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -110,13 +109,12 @@ def chosen(found: list[DeadLetter], beginning: str | None) -> list[DeadLetter]:
     return fitting
 
 
-def main(queue: Queue, arguments: Sequence[str]) -> int:
-    """Do what the arguments after `dead` say.
+def main(queue: Queue, asked: argparse.Namespace) -> int:
+    """Do what the arguments after `dead` say, which `define` describes.
 
     Returns:
         0, or 1 if there is no such letter.
     """
-    asked = _parser().parse_args(arguments)
     now = dt.datetime.now(dt.UTC)
     with Graveyard(queue) as graveyard:
         act = {"list": lambda _: None, "replay": graveyard.replay, "drop": graveyard.drop}[asked.verb]
@@ -133,12 +131,11 @@ def main(queue: Queue, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bridge dead", description=__doc__.split("\n")[0])
+def define(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the arguments after `dead`."""
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="what lies there, and why")
     for verb, words in (("replay", "send again"), ("drop", "remove for good")):
         which = verbs.add_parser(verb, help=words).add_mutually_exclusive_group(required=True)
         which.add_argument("--all", action="store_true", help="every dead letter")
         which.add_argument("--id", help="the one whose id begins so")
-    return parser

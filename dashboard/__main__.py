@@ -1,5 +1,6 @@
 """`python -m dashboard`: the page on http://127.0.0.1:8700, or where FORECAST_DASHBOARD_PORT says."""
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ OPTIONS = {
 
 def main() -> None:
     """Become the server of the page."""
+    argparse.ArgumentParser(prog="python -m dashboard", description=__doc__).parse_args()
     port = os.environ.get("FORECAST_DASHBOARD_PORT") or USUAL_PORT
     options = [f"--{name}={value}" for name, value in {**OPTIONS, "server.port": port}.items()]
     page = str(Path(__file__).with_name("page.py"))

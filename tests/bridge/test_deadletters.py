@@ -1,13 +1,16 @@
 """The dead letters and the command about them, against a real SQS on loopback."""
 
+import argparse
 import datetime as dt
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 
+import bridge.__main__
 from bridge import deadletters
 from bridge.deadletters import DeadLetter, Graveyard
 from bridge.queue import Message, NoDeadLetters, Queue
@@ -38,6 +41,12 @@ def queue(sqs: Any, monkeypatch: pytest.MonkeyPatch) -> Queue:
     return made
 
 
+def told(queue: Queue, arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser()
+    deadletters.define(parser)
+    return deadletters.main(queue, parser.parse_args(arguments))
+
+
 def bury(queue: Queue, body: str, reason: str = "no S3 notification: not JSON") -> str:
     queue.send(body)
     (message,) = queue.receive(0)
@@ -60,8 +69,8 @@ def test_a_letter_keeps_reason_time_and_number_of_receives(queue: Queue) -> None
 def test_a_look_leaves_them_where_they_are(queue: Queue, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(12):
         bury(queue, f"secret {number}")
-    assert deadletters.main(queue, ["list"]) == 0
-    assert deadletters.main(queue, ["list"]) == 0
+    assert told(queue, ["list"]) == 0
+    assert told(queue, ["list"]) == 0
     out = capsys.readouterr().out
     assert out.count("not JSON") == 24
     assert "secret" not in out
@@ -75,7 +84,7 @@ def test_what_the_queue_gave_up_by_itself_is_listed_with_its_key(
     for _ in range(3):
         for message in queue.receive(0):
             queue.give_back(message, after_s=0)
-    deadletters.main(queue, ["list"])
+    told(queue, ["list"])
     out = capsys.readouterr().out
     assert "received too often without a run being started" in out
     assert "s3://demand/shop/train/a\\n.csv and 1 more" in out
@@ -85,7 +94,7 @@ def test_replay_sends_all_again(queue: Queue, capsys: pytest.CaptureFixture[str]
     bodies = {json.dumps({"Records": [record(f"train/{n}.csv")]}) for n in range(3)}
     for body in bodies:
         bury(queue, body)
-    assert deadletters.main(queue, ["replay", "--all"]) == 0
+    assert told(queue, ["replay", "--all"]) == 0
     assert "3 dead letters sent again from uploads-dead" in capsys.readouterr().out
     assert count(queue.sqs, queue.dead.url) == 0
     assert {message.body for message in queue.receive(0)} == bodies
@@ -96,8 +105,8 @@ def test_replay_and_drop_of_one(queue: Queue) -> None:
         bury(queue, text)
     with Graveyard(queue) as graveyard:
         one, two, three = graveyard.letters
-    assert deadletters.main(queue, ["replay", "--id", one.message.id[:20]]) == 0
-    assert deadletters.main(queue, ["drop", "--id", two.message.id]) == 0
+    assert told(queue, ["replay", "--id", one.message.id[:20]]) == 0
+    assert told(queue, ["drop", "--id", two.message.id]) == 0
     with Graveyard(queue) as graveyard:
         assert [letter.message.id for letter in graveyard.letters] == [three.message.id]
     assert [message.body for message in queue.receive(0)] == [one.message.body]
@@ -105,7 +114,7 @@ def test_replay_and_drop_of_one(queue: Queue) -> None:
 
 def test_an_id_that_is_none_changes_nothing(queue: Queue, capsys: pytest.CaptureFixture[str]) -> None:
     bury(queue, "hello")
-    assert deadletters.main(queue, ["drop", "--id", "nothing"]) == 1
+    assert told(queue, ["drop", "--id", "nothing"]) == 1
     assert "0 of 1 dead letters have an id that begins with 'nothing'" in capsys.readouterr().out
     assert count(queue.sqs, queue.dead.url) == 1
 
@@ -113,7 +122,7 @@ def test_an_id_that_is_none_changes_nothing(queue: Queue, capsys: pytest.Capture
 @pytest.mark.parametrize("arguments", [[], ["bury"], ["replay"], ["drop"], ["replay", "--all", "--id", "a"]])
 def test_what_is_meant_has_to_be_said(queue: Queue, arguments: list[str]) -> None:
     with pytest.raises(SystemExit):
-        deadletters.main(queue, arguments)
+        told(queue, arguments)
 
 
 def test_a_queue_without_a_redrive_policy_says_so(sqs: Any) -> None:
@@ -128,3 +137,22 @@ def test_the_age_is_the_notifications_own() -> None:
     letter = DeadLetter(Message("id", "receipt", "x", 3, sent_ms))
     assert letter.age(now) == dt.timedelta(days=2)
     assert "2 days, 0:00:00 old" in letter.line(now)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["dead", "--help"]])
+def test_help_needs_no_aws(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["bridge", *arguments])
+    monkeypatch.setattr(boto3, "client", None)
+    with pytest.raises(SystemExit) as ended:
+        bridge.__main__.main()
+    assert ended.value.code == 0
+
+
+def test_aws_that_is_not_set_up_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setattr(sys, "argv", ["bridge", "dead", "list"])
+    with pytest.raises(SystemExit, match="You must specify a region"):
+        bridge.__main__.main()
