@@ -19,7 +19,7 @@ from pipeline.rowlog import ROW, RowLog, hashes
 
 MOST_KEYS = 2_000_000  # series that are told apart by name; a Forecast account's limit is 5,000,000
 LONGEST_SHOWN = 40
-MOST_NUMBER = 1e150  # models and statistics square numbers, and add the squares up
+MOST_NUMBER = 1e30  # beyond it forecastd trains no series: models square numbers, and keep some in 4 bytes
 SEPARATOR = "\x1f"  # joins item and dimensions into one key; texts with control characters are bad rows
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -29,6 +29,9 @@ ZONED = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}.*(Z|[+-]\d{2}:?\d{2})$"
 CONTROL = r"[\x00-\x1f\x7f]"
 EDGE_BLANK = r"^\s|\s$"
 FORMULA = r"^([=@]|[+-][^\d.])"
+
+UTC = ("UTC", "Etc/UTC", "Z", "+00:00")
+NO_ZONE = "Write all times in one zone and leave the zone out; TimeZone in params.json can name it."
 
 NO_TIME = "the cell is empty, and each row has to have a time"
 FILL = "Fill it, remove the row, or let a few such rows be set aside: Checks.MostBadRows in params.json."
@@ -253,7 +256,7 @@ class CellCheck:
         remedy = "Correct it, or leave it empty."
         self._report(attribute.name, "it has to be finite", remedy, infinite, positions, shown)
         enormous = _flags(pc.fill_null(pc.greater(pc.abs(numbers), MOST_NUMBER), False)) & ~infinite
-        rule = f"it has to be {MOST_NUMBER:g} at the most: squares of larger numbers are none"
+        rule = f"it has to be {MOST_NUMBER:g} at the most: no model computes with larger numbers"
         self._report(attribute.name, rule, "Correct it, or use a larger unit.", enormous, positions, shown)
         good = ~infinite & ~enormous & self._within_limits(attribute, numbers, shown, positions)
         if attribute.name in self._expectation.may_be_empty:
@@ -301,10 +304,7 @@ class CellCheck:
             self._report(attribute.name, NO_TIME, FILL, empty, positions, texts)
             zoned = bad & _flags(pc.match_substring_regex(texts, ZONED))
             rule = "it carries a time zone, and the service reads times without one"
-            remedy = (
-                "Write all times in one zone and leave the zone out; TimeZone in params.json can name it."
-            )
-            self._report(attribute.name, rule, remedy, zoned, positions, texts)
+            self._report(attribute.name, rule, NO_ZONE, zoned, positions, texts)
             rule = f"it has to be a time in the form {self._expectation.timestamp_format} (TimestampFormat)"
             remedy = "Write the times in this form, or correct TimestampFormat in params.json."
             self._report(attribute.name, rule, remedy, bad & ~zoned & ~empty, positions, texts)
@@ -315,18 +315,24 @@ class CellCheck:
     def _moments(
         self, attribute: Attribute, raw: pa.Array, positions: np.ndarray
     ) -> tuple[pa.Array, np.ndarray]:
-        """Times of a Parquet file; those with a zone are read as UTC, as the file holds them."""
-        if pa.types.is_timestamp(raw.type) and raw.type.tz is not None:
-            rule = f"the column has the time zone {printable(raw.type.tz)} and is read as UTC"
-            remedy = "Write it without a zone if local times are meant."
+        """Times of a Parquet file.
+
+        What is meant by a zone is not the same to all services: the file holds UTC, programs show the
+        zone's clocks. Only where both say the same can it stay.
+        """
+        zoned = pa.types.is_timestamp(raw.type) and raw.type.tz is not None and raw.type.tz not in UTC
+        if zoned:
+            rule = (
+                f"the column has the time zone {printable(raw.type.tz)}, and services read times without one"
+            )
             everywhere = np.ones(len(raw), dtype=bool)
-            self._report(attribute.name, rule, remedy, everywhere, positions, raw, WARNING)
+            self._report(attribute.name, rule, NO_ZONE, everywhere, positions, raw)
         bad = _flags(pc.is_null(raw))
         self._report(attribute.name, NO_TIME, FILL, bad, positions, raw)
         absurd = _is_absurd(raw)
         self._report_absurd(attribute, absurd, positions, pc.cast(raw, _whole_numbers(raw.type)))
         times = pc.cast(pc.if_else(pa.array(absurd), None, raw), pa.timestamp("us"), safe=False)
-        return times, ~bad & ~absurd
+        return times, ~bad & ~absurd & (not zoned)
 
     def _report_absurd(
         self, attribute: Attribute, absurd: np.ndarray, positions: np.ndarray, shown: pa.Array

@@ -296,7 +296,7 @@ BAD_DATA: dict[str, tuple[bytes | None, dict[str, bytes], str]] = {
     ),
     "rows that add up to more than a number": (
         checks(Duplicates="sum"),
-        {"train/a.csv": rows("2024-01-05 00:00:00,1e150,a", "2024-01-05 00:00:00,1e150,a")},
+        {"train/a.csv": rows("2024-01-05 00:00:00,1e30,a", "2024-01-05 00:00:00,1e30,a")},
         "row 195, column target_value: the rows of this series and time add up to more",
     ),
     "an overlap of two files": (

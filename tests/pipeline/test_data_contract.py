@@ -265,14 +265,14 @@ def test_a_sum_that_does_not_fit_into_its_parquet_column_gets_a_roomier_one(
     assert str(cleaned.type) == kind
 
 
-@pytest.mark.parametrize("value", ["1e150", "-1e150"])
-def test_a_number_is_as_large_as_its_square_allows(put, found, value):
+@pytest.mark.parametrize("value", ["1e30", "-1e30"])
+def test_a_number_is_as_large_as_models_allow(put, found, value):
     lines = [f"2024-01-01 {hour:02}:00:00,{value},a" for hour in range(24)]
     put("train/a.csv", (HEADER + "\n".join(lines) + "\n").encode())
     assert rules(found()) == []
-    put("train/a.csv", (HEADER + "\n".join(lines).replace("1e150", "1.1e150", 1) + "\n").encode())
+    put("train/a.csv", (HEADER + "\n".join(lines).replace("1e30", "1.1e30", 1) + "\n").encode())
     (enormous,) = found()
-    assert enormous.rule == "it has to be 1e+150 at the most: squares of larger numbers are none"
+    assert enormous.rule == "it has to be 1e+30 at the most: no model computes with larger numbers"
     assert (enormous.count, enormous.severity) == (1, quality.ERROR)
 
 
@@ -392,6 +392,20 @@ def test_the_hour_that_comes_twice_is_explained(put, found):
 def test_times_without_daylight_saving_are_not_suspected(put, found):
     put("train/a.csv", "".join(f"{time},1,a\n" for time in clock("UTC", "2023-01-01", "2023-12-31")).encode())
     assert not found()
+
+
+@pytest.mark.parametrize(("zone", "is_refused"), [("UTC", False), ("Europe/Paris", True), ("+02:00", True)])
+def test_a_zone_in_a_parquet_file_is_refused_unless_its_clocks_are_the_files(put, found, zone, is_refused):
+    hours = pa.array(pd.date_range("2024-01-01", periods=40, freq="h"), pa.timestamp("us", zone))
+    body = io.BytesIO()
+    pyarrow.parquet.write_table(
+        pa.table({"timestamp": hours, "target_value": [1.0] * 40, "item_id": ["a"] * 40}), body
+    )
+    put("train/a.parquet", body.getvalue())
+    expected = [f"the column has the time zone {zone}, and services read times without one"]
+    assert [(finding.rule, finding.count) for finding in found() if finding.severity == quality.ERROR] == [
+        (rule, 40) for rule in expected if is_refused
+    ]
 
 
 GRIDS = [
