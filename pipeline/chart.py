@@ -122,9 +122,13 @@ def _reach(params: Params) -> dt.timedelta:
 def _forecast(s3: Any, workload: Workload, params: Params, manifest: Manifest, items: int) -> pd.DataFrame:
     """The forecasts of the items with the largest totals."""
     kept: list[pd.DataFrame] = []
+    held: list[pd.DataFrame] = []  # the last item of a piece may go on in the next
     for piece in forecast_rows(s3, workload, params, manifest):
-        kept = [_of_largest(pd.concat([*kept, piece], ignore_index=True), items)]
-    return kept[0]
+        rows = pd.concat([*held, piece], ignore_index=True)
+        is_last = rows["item"] == rows["item"].iloc[-1]
+        kept = [_of_largest(pd.concat([*kept, rows[~is_last]], ignore_index=True), items)]
+        held = [rows[is_last]]
+    return _of_largest(pd.concat([*kept, *held], ignore_index=True), items)
 
 
 def _of_largest(forecast: pd.DataFrame, items: int) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from pipeline.form import CSV, FileForm, InputForm
 from pipeline.inputs import Inputs, staged_key
 from pipeline.params import Params
 from pipeline.publish import Manifest
-from pipeline.recent import number_cells, text_cells
+from pipeline.recent import number_cells, text_cells, time_cells
 from pipeline.workload import Workload
 
 PIECE_ROWS = 200_000
@@ -119,12 +119,11 @@ def _target_piece(
     keys = [text_cells(arrays[spec.position(name)]) for name in params.key_columns]
     item = keys[0] if len(keys) == 1 else pc.binary_join_element_wise(*keys, JOINT)
     mask = pc.is_in(item, value_set=pa.array(sorted(items), pa.string()))
+    times = arrays[spec.position("timestamp")]
     frame = pd.DataFrame(
         {
             "item": item.filter(mask).to_pandas(),
-            "timestamp": pd.to_datetime(
-                text_cells(arrays[spec.position("timestamp")]).filter(mask).to_pandas(), errors="coerce"
-            ),
+            "timestamp": time_cells(times.filter(mask), params.timestamp_format).to_pandas(),
             "value": number_cells(arrays[spec.position(spec.target_field)].filter(mask)),
         }
     )

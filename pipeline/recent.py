@@ -235,7 +235,7 @@ def _rows(body: Any, key: str, params: Params) -> Iterator[pd.DataFrame]:
     columns = [spec.position(name) for name in (spec.item_key, *params.dimensions)]
     file = CsvFile(body, len(spec.columns)) if format_of(key) == CSV else ParquetFile(body)
     for chunk in file.chunks():
-        times = _times(chunk.arrays[spec.position("timestamp")], params.timestamp_format)
+        times = time_cells(chunk.arrays[spec.position("timestamp")], params.timestamp_format)
         known = pc.is_valid(times)
         texts = [text_cells(chunk.arrays[place].filter(known)) for place in columns]
         joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, SEPARATOR)
@@ -255,7 +255,8 @@ def text_cells(array: pa.Array) -> pa.Array:
     return pc.fill_null(pc.cast(array, pa.string()), "")
 
 
-def _times(array: pa.Array, java_format: str) -> pa.Array:
+def time_cells(array: pa.Array, java_format: str) -> pa.Array:
+    """The times, in seconds; those with a zone in UTC, and null for what is none."""
     if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
         return pc.cast(array, pa.timestamp("s"), safe=False)
     form = timestamps.directive(java_format)

@@ -5,7 +5,7 @@ import matplotlib.image
 import pandas as pd
 import pytest
 
-from pipeline import chart, contract, inputs, publish, reformat
+from pipeline import chart, contract, inputs, observations, publish, reformat
 
 
 def frame(values, **columns):
@@ -101,3 +101,33 @@ def test_the_line_of_history_breaks_where_nothing_came(monkeypatch):
 def test_dollars_in_names_are_no_formula():
     rows = frame([1.0], item="US$_{x$", timestamp=pd.Timestamp("2024-01-01"))
     assert chart.fan_chart(rows, rows.assign(type="p50"), title="US$_{CA$").startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
+def test_the_chart_reads_times_of_a_parquet_file_as_the_check_does(
+    s3, workload, published, put, make_params, zone
+):
+    _, _, _, manifest = published
+    s3.delete_object(Bucket=workload.bucket, Key=workload.key("train/a.csv"))
+    hours = pd.date_range("2024-01-01", periods=100, freq="h", tz="UTC" if zone else None)
+    if zone:
+        hours = hours.tz_convert(zone)
+    rows = pd.DataFrame({"timestamp": hours, "target_value": 1.0, "item_id": "b"})
+    body = io.BytesIO()
+    rows.to_parquet(body, index=False)
+    put("train/a.parquet", body.getvalue())
+    params = make_params()
+    stock = inputs.take_stock(s3, workload, params)
+    form = contract.check(s3, workload, params, stock)
+    history, _ = chart.chart_data(s3, workload, params, form, stock, manifest)
+    assert history["timestamp"].max() == pd.Timestamp(form.last)
+
+
+def test_an_item_that_goes_on_in_the_next_piece_of_the_forecast_is_drawn_whole(
+    s3, workload, published, monkeypatch
+):
+    params, form, stock, manifest = published
+    monkeypatch.setattr(observations, "PIECE_ROWS", 12)
+    _, forecast = chart.chart_data(s3, workload, params, form, stock, manifest, items=1)
+    assert forecast["item"].unique().tolist() == ["b"]
+    assert len(forecast) == 9
