@@ -19,6 +19,7 @@ from forecastd.series.frequency import Boundary, Frequency
 
 AGGREGATIONS = ("sum", "avg", "first", "min", "max")
 LARGEST_PANEL = 200_000_000  # cells; 1.6 GB of float64, and a few times that while models work on it
+_LARGEST_NUMBER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -182,9 +183,12 @@ def _text(column: pd.Series) -> pd.Series:
 
 def _number_series(rows: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
     """The series that each row belongs to, int [rows], and the key of each series, sorted."""
-    coded = [pd.factorize(rows[name], sort=False) for name in names]
-    combined, width = np.zeros(len(rows), np.int64), 1
-    for codes, levels in coded:
+    combined, width = np.zeros(len(rows), np.int64), 1  # the numbers so far, all below the width
+    for name in names:
+        codes, levels = pd.factorize(rows[name], sort=False)
+        if width > _LARGEST_NUMBER // (len(levels) + 1):  # numbers that overflow would meet
+            combined, known = pd.factorize(combined)
+            width = len(known)
         combined = combined * (len(levels) + 1) + codes + 1
         width *= len(levels) + 1
     series, unique = pd.factorize(combined)

@@ -168,3 +168,23 @@ def test_a_panel_beyond_memory_is_refused_before_it_is_built() -> None:
     wide = rows(("1900-01-01", "a", 1.0), ("2199-01-01", "b", 1.0))
     with pytest.raises(JobFailed, match="coarser frequency"):
         panel(wide, "min")
+
+
+def test_series_of_many_dimensions_with_many_values_do_not_meet() -> None:
+    """128 to the tenth power is 2 to the seventieth: numbers of 64 bits would forget the item."""
+    levels = np.arange(127)
+    dimensions = {f"d{number}": (levels * (number + 1) % 127).astype(str) for number in range(10)}
+    day = pd.Timestamp("2024-01-01")
+    rows = pd.concat(
+        [pd.DataFrame({"item_id": item, "timestamp": day, "y": 1.0, **dimensions}) for item in "ab"]
+    )
+    panel = build_panel(
+        rows,
+        item_key="item_id",
+        target_name="y",
+        dimensions=list(dimensions),
+        frequency=Frequency.parse("D"),
+        horizon_steps=1,
+    )
+    assert panel.size == 2 * 127
+    assert (panel.values == 1.0).all()
