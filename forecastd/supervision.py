@@ -18,6 +18,7 @@ from forecastd.store.database import Store
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.2
+_REST_S = 1.0  # after a look that failed
 _PATIENCE_S = 5.0  # for workers that were asked to end
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0  # between the starts of a worker that keeps dying
 
@@ -78,8 +79,12 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._end.wait(_LOOK_EVERY_S):
-            for seat in self._seats:
-                self._look_after(seat)
+            try:
+                for seat in self._seats:
+                    self._look_after(seat)
+            except Exception:  # a disk that is full or busy now must not leave the seats empty for ever
+                logger.exception("a worker could not be looked after; it is tried again")
+                self._end.wait(_REST_S)
         self.store.close()
 
     def _look_after(self, seat: _Seat) -> None:

@@ -1,5 +1,7 @@
 """A claimed job: what it works with, and the lease that it holds while it works."""
 
+import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,8 @@ from forecastd.settings import Settings
 from forecastd.store.blobs import Blobs
 from forecastd.store.database import Store
 from forecastd.store.records import Record
+
+logger = logging.getLogger(__name__)
 
 Facts = dict[str, Any]
 
@@ -94,7 +98,11 @@ def held_lease(job: Job) -> Iterator[None]:
 
 def _renew(job: Job, done: threading.Event, interval_s: float) -> None:
     while not done.wait(interval_s):
-        status = job.store.renew(job.record.arn, job.worker, job.settings.lease_s)
+        try:
+            status = job.store.renew(job.record.arn, job.worker, job.settings.lease_s)
+        except sqlite3.Error:  # a disk that is full or busy now must not cost the lease: it lasts a while yet
+            logger.warning("%s: the lease was not renewed; it is tried again", job.record.arn, exc_info=True)
+            continue
         if status != "CREATE_IN_PROGRESS":
             job.stopped.set()
     job.store.close()

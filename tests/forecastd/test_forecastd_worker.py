@@ -1,11 +1,14 @@
 """A worker with made-up jobs: however a job ends, the record is settled and the worker lives on."""
 
+import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from forecastd import supervision
 from forecastd.errors import JobFailed
 from forecastd.jobs.importing import run_import
 from forecastd.jobs.job import Job, held_lease
@@ -16,6 +19,7 @@ from forecastd.settings import Settings
 from forecastd.store.blobs import Blobs
 from forecastd.store.database import Store
 from forecastd.store.records import Record
+from forecastd.supervision import Supervisor
 
 ARN = "arn:job"
 Runner = Callable[[Job], dict[str, Any]]
@@ -238,3 +242,54 @@ def test_too_many_files_and_too_much_data_are_refused(
     record = bench.work(run_import, FakeObjects(x="a,2024-01-01,1\n"), "DatasetImportJob")
     assert record is not None
     assert record.message == "Quota limit of 1e-09 GB data size has been reached"
+
+
+def test_a_lease_is_renewed_again_after_the_database_was_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, lease_s=0.2)
+    bench.add()
+    renew, asked = Store.renew, []
+
+    def busy_at_first(store: Store, arn: str, worker: str, lease_s: float) -> str | None:
+        asked.append(arn)
+        if len(asked) == 1:
+            raise sqlite3.OperationalError("database is locked")
+        return renew(store, arn, worker, lease_s)
+
+    monkeypatch.setattr(Store, "renew", busy_at_first)
+
+    def run(job: Job) -> dict[str, Any]:
+        until = time.monotonic() + 10
+        while len(asked) < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+        return {}
+
+    record = bench.work(run)
+    assert len(asked) >= 3
+    assert record is not None
+    assert record.status == "ACTIVE"
+
+
+def test_a_database_that_is_busy_leaves_no_seat_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, workers=1)
+    monkeypatch.setattr(supervision, "_REST_S", 0.01)
+    release, asked = bench.store.release, []
+
+    def busy_at_first(worker: str) -> int:
+        asked.append(worker)
+        if len(asked) == 1:
+            raise sqlite3.OperationalError("database is locked")
+        return release(worker)
+
+    monkeypatch.setattr(bench.store, "release", busy_at_first)
+    monkeypatch.setattr(supervision.sys, "executable", "true")  # a worker that ends at once
+    supervisor = Supervisor(bench.settings, bench.store)
+    supervisor.start()
+    until = time.monotonic() + 10
+    while len(asked) < 3 and time.monotonic() < until:
+        time.sleep(0.01)
+    supervisor.stop()
+    assert asked[0] == asked[1] != asked[2]
