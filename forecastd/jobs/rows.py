@@ -46,8 +46,13 @@ class Problems:
     def add(self, source: str, row: int, column: str, what: str) -> None:
         """Note a problem; rows count from 1 and include a header line."""
         self.number += 1
-        if len(self.told) < _PROBLEMS_TOLD:
+        if self.room:
             self.told.append(f"{source}, row {row}, column {column}: {what}")
+
+    @property
+    def room(self) -> int:
+        """Give how many more are told in words; the others are counted."""
+        return _PROBLEMS_TOLD - len(self.told)
 
     def sentence(self) -> str:
         """Tell the first problems, and how many more there are."""
@@ -121,11 +126,16 @@ def _numbered(reader: Any, attributes: dict[str, str], skipped: list[int]) -> It
 
 
 def _row_numbers(seen: int, length: int, skipped: list[int]) -> np.ndarray:
-    """Give the numbers in the file of the rows that follow `seen` good ones, given the skipped ones."""
-    numbers = np.arange(seen + 1, seen + length + 1)
-    for row in skipped:
-        numbers[numbers >= row] += 1
-    return numbers
+    """Give the numbers in the file of the rows that follow `seen` good ones.
+
+    Args:
+        skipped: the numbers of the rows that are none, ascending.
+    """
+    places = np.arange(seen, seen + length)  # among the good rows
+    broken = (
+        np.asarray(skipped, np.int64) - 1 - np.arange(len(skipped))
+    )  # places before which one was skipped
+    return places + 1 + np.searchsorted(broken, places, side="right")
 
 
 def is_header(attributes: dict[str, str], cells: list[str | None]) -> bool:
@@ -328,10 +338,12 @@ def tell_bad_cells(
     Args:
         expected: a noun for what fits, such as "a number".
     """
-    cells = raw.table.column(name)
-    for place in map(int, np.flatnonzero(column.bad)):
+    room = problems.room
+    cells, places = raw.table.column(name), np.flatnonzero(column.bad)
+    for place in map(int, places[:room]):
         wanted = _limits_of(column) if column.beyond[place] else expected
         problems.add(source, int(raw.rows[place]), name, f"{_shown(cells[place])} is not {wanted}")
+    problems.number += len(places[room:])
 
 
 def _limits_of(column: Column) -> str:

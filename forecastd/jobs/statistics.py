@@ -1,8 +1,9 @@
 """Field statistics of an import, exact and in bounded memory, from one pass over the data.
 
-Distinct numbers and times are counted in two steps: batches are made unique as they come; when many
-have gathered they are spread over files by value, and each file is made unique at the end. Sums of
-squares are kept about the running mean, so large values with small spread lose nothing.
+Texts are told apart by 64-bit hashes: among ten million different ones two meet with a chance of three in a
+million, and then count as one. Distinct hashes, numbers and times are counted in two steps: batches are made
+unique as they come; when many have gathered they are spread over files by value, and each file is made unique
+at the end. Sums of squares are kept about the running mean, so large values with small spread lose nothing.
 """
 
 import math
@@ -66,7 +67,7 @@ class TextStatistics:
     """Count, distinct and null of a text column."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._distinct: set[str] = set()
+        self._distinct = DistinctNumbers(folder, name)
         self._count = self._null = 0
 
     def add(self, values: pd.Series) -> None:
@@ -74,11 +75,11 @@ class TextStatistics:
         self._count += len(values)
         known = values.dropna()
         self._null += len(values) - len(known)
-        self._distinct.update(known.unique())
+        self._distinct.add(pd.util.hash_array(known.unique().astype(object), categorize=False))
 
     def result(self) -> _Counts:
         """Give the statistics so far."""
-        return _counts(Count=self._count, CountDistinct=len(self._distinct), CountNull=self._null)
+        return _counts(Count=self._count, CountDistinct=self._distinct.count(), CountNull=self._null)
 
 
 class TimeStatistics:

@@ -233,3 +233,12 @@ def test_a_file_that_is_no_parquet_is_told(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("a,b")
     with pytest.raises(JobFailed, match="cannot be read as Parquet"):
         list(read_parquet(tmp_path / "x", SCHEMA, "x"))
+
+
+def test_rows_keep_their_numbers_between_many_that_are_skipped() -> None:
+    text = "".join(f"a,2024-01-01,{row}\n" if row % 3 else "a\n" for row in range(1, 30_001))
+    problems = Problems()
+    pieces = list(read_csv(io.BytesIO(text.encode()), SCHEMA, "x", problems))
+    numbers = np.concatenate([piece.rows for piece in pieces])
+    assert (numbers == [row for row in range(1, 30_001) if row % 3]).all()
+    assert problems.number == 10_000

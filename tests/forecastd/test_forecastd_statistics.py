@@ -85,6 +85,18 @@ def test_texts_are_counted(tmp_path: Path) -> None:
     }
 
 
+def test_distinct_texts_are_counted_beyond_what_memory_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statistics, "_IN_MEMORY", 100)
+    counted = TextStatistics(tmp_path, "s")
+    for batch in range(40):
+        counted.add(pd.Series([f"order {batch * 300 + row}" for row in range(500)] + [None], dtype=object))
+    result = counted.result()
+    assert (result["Count"], result["CountDistinct"], result["CountNull"]) == (20_040, 12_200, 40)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) >= 8 * 12_200
+
+
 def test_a_count_beyond_32_bits_is_in_the_long_member_only() -> None:
     assert statistics._counts(Count=2**31) == {"Count": -1, "CountLong": 2**31}
 
