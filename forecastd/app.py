@@ -7,7 +7,6 @@ GET  /health   200 with the number of operations and workers, for whoever watche
 import json
 import logging
 import signal
-import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -168,9 +167,10 @@ def _bind(settings: Settings, app: App, supervisor: Supervisor) -> Server:
 
     try:
         return Server((settings.host, settings.port), app, health)
-    except (OSError, socket.gaierror) as error:
+    except (OSError, OverflowError) as error:  # an address that is taken or none, or a port beyond all
+        reason = getattr(error, "strerror", None) or error
         raise StartFailed(
-            f"forecastd cannot listen on {settings.host}:{settings.port}: {error.strerror or error};"
+            f"forecastd cannot listen on {settings.host}:{settings.port}: {reason};"
             " choose another --port or --host, or end what uses it."
         ) from error
 

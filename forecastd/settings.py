@@ -135,6 +135,26 @@ def _positive(text: str) -> float:
     return float(text)
 
 
+def _port(text: str) -> int:
+    if not 0 <= int(text) < 65536:
+        raise ValueError(text)
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if int(text) < 0:
+        raise ValueError(text)
+    return int(text)
+
+
+def _quotas(text: str) -> dict[str, int | None]:
+    given = json.loads(text)
+    limits = given.values() if isinstance(given, dict) else [text]
+    if not all(limit is None or (isinstance(limit, int) and not isinstance(limit, bool)) for limit in limits):
+        raise ValueError(text)
+    return dict(given)
+
+
 def _cluster(text: str) -> str:
     if not re.fullmatch(r"(tcp|tls|ws|wss)://\S+:\d+|local:[1-9]\d*", text):
         raise ValueError(text)
@@ -143,32 +163,32 @@ def _cluster(text: str) -> str:
 
 _READERS: dict[str, Any] = {
     "data_dir": Path,
-    "port": int,
-    "workers": int,
+    "port": _port,
+    "workers": _count,
     "enforce_quotas": _flag,
-    "quotas": json.loads,
+    "quotas": _quotas,
     "strict_deletes": _flag,
     "bad_rows": _row_policy,
     "seed": int,
-    "training_limit_s": float,
+    "training_limit_s": _positive,
     "memory_gib": _positive,
     "cluster": _cluster,
-    "lease_s": float,
-    "poll_s": float,
+    "lease_s": _positive,
+    "poll_s": _positive,
 }
 _EXPECTED = {
-    "port": "a whole number",
-    "workers": "a whole number",
+    "port": "a whole number from 0 to 65535",
+    "workers": "a whole number from 0 on",
     "enforce_quotas": "yes or no",
-    "quotas": "a JSON object",
+    "quotas": "a JSON object of whole numbers or null",
     "strict_deletes": "yes or no",
     "bad_rows": "fail or drop",
     "seed": "a whole number",
-    "training_limit_s": "a number of seconds",
+    "training_limit_s": "a number of seconds above 0",
     "memory_gib": "a number of GiB above 0",
     "cluster": "tcp://<host>:<port> of a Dask scheduler, or local:<workers>",
-    "lease_s": "a number of seconds",
-    "poll_s": "a number of seconds",
+    "lease_s": "a number of seconds above 0",
+    "poll_s": "a number of seconds above 0",
 }
 
 

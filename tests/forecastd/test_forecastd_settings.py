@@ -31,9 +31,16 @@ def test_workers_get_the_same_settings() -> None:
     ("name", "value"),
     [
         ("PORT", "x"),
+        ("PORT", "65536"),
+        ("WORKERS", "-1"),
+        ("LEASE_S", "0"),
+        ("POLL_S", "nan"),
+        ("TRAINING_LIMIT_S", "-5"),
         ("BAD_ROWS", "keep"),
         ("STRICT_DELETES", "maybe"),
         ("QUOTAS", "{"),
+        ("QUOTAS", "[1]"),
+        ("QUOTAS", '{"Forecast.total": "many"}'),
         ("MEMORY_GIB", "0"),
         ("MEMORY_GIB", "much"),
         ("CLUSTER", "ray://10.0.0.5:10001"),
@@ -43,6 +50,13 @@ def test_workers_get_the_same_settings() -> None:
 def test_a_value_that_cannot_be_read_is_told_with_its_variable(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"FORECASTD_{name} is .* cannot be read as"):
         Settings.from_environment({f"FORECASTD_{name}": value})
+
+
+def test_a_port_beyond_all_is_refused_at_the_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert __main__.main(["serve", "--port", "65536", "--data-dir", str(tmp_path)]) == 1
+    assert "cannot listen on 127.0.0.1:65536" in capsys.readouterr().err
 
 
 def test_the_cores_are_shared_among_the_workers() -> None:

@@ -119,7 +119,10 @@ def test_a_data_directory_has_one_server(own: Any) -> None:
 def test_a_setting_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     ended = run("serve", "--data-dir", str(tmp_path), FORECASTD_WORKERS="many")
     assert ended.returncode == 1
-    assert ended.stderr == "forecastd: FORECASTD_WORKERS is 'many', which cannot be read as a whole number.\n"
+    assert (
+        ended.stderr
+        == "forecastd: FORECASTD_WORKERS is 'many', which cannot be read as a whole number from 0 on.\n"
+    )
 
 
 def test_the_fourth_parallel_job_is_refused_and_none_is_made(own: Any, new_lab: Any, hourly: Any) -> None:
