@@ -3,7 +3,7 @@
 Each rule looks at whole series at a time, in order, as `rowlog` hands them back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,9 +120,9 @@ class Comparison:
             return
         replaced = np.append(repeats[1:], False)
         self._tell_of_merging(part, replaced, policy)
-        for number in np.unique(part.rows["file"][replaced]):
-            of_file = replaced & (part.rows["file"] == number)
-            self._inspection.fate_rows(int(number))[part.rows["place"][of_file]] = MERGED
+        gone = part.rows[["file", "place"]][replaced]
+        for number, mine in _by_file(gone["file"]):
+            self._inspection.fate_rows(number)[gone["place"][mine]] = MERGED
         if policy == "sum" and self._is_target:
             self._add_up(part, repeats)
 
@@ -160,14 +160,13 @@ class Comparison:
         known = np.add.reduceat((~np.isnan(values)).astype(np.int64), starts)
         sums[known == 0] = np.nan
         several = ends > starts
-        last = part.rows[ends[several]]
-        endless = np.abs(sums[several]) > self._most_sum  # not of those that are missing
+        last, added = part.rows[ends[several]], sums[several]
+        endless = np.abs(added) > self._most_sum  # not of those that are missing
         if endless.any():
             rule = "the rows of this series and time add up to more than a number can be"
             self._note(last[endless], rule, "Correct their values.", ERROR, self._spec.target_field)
-        for number in np.unique(last["file"]):
-            mine = last["file"] == number
-            self._inspection.fates[int(number)].sums.append((last["place"][mine], sums[several][mine]))
+        for number, mine in _by_file(last["file"]):
+            self._inspection.fates[number].sums.append((last["place"][mine], added[mine]))
 
     @property
     def _most_sum(self) -> float:
@@ -314,11 +313,10 @@ class Comparison:
     ) -> None:
         """A finding for each file that has such rows; `values` belong to the first rows."""
         told = dict(enumerate(values or []))
-        for number in np.unique(rows["file"]):
-            mine = np.flatnonzero(rows["file"] == number)
-            fate = self._inspection.fates[int(number)]
+        for number, mine in _by_file(rows["file"]):
+            fate = self._inspection.fates[number]
             fresh = Finding(fate.name, rule, remedy, column, severity, 0)
-            found = self._found.setdefault((int(number), rule), fresh)
+            found = self._found.setdefault((number, rule), fresh)
             is_first = number == rows["file"][0]  # a count of all files is told once
             found.count += len(mine) if count is None else count if is_first else 0
             shown = mine[: EXAMPLES - len(found.examples)]
@@ -326,6 +324,13 @@ class Comparison:
             found.examples += [
                 Example(n, told.get(int(place), "")) for n, place in zip(numbers, shown, strict=True)
             ]
+
+
+def _by_file(files: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """The different files of some rows, ascending, each with the places of its rows: there may be thousands."""
+    order = np.argsort(files, kind="stable")
+    numbers, starts = np.unique(files[order], return_index=True)
+    yield from zip(numbers.tolist(), np.split(order, starts[1:]), strict=False)
 
 
 def _suspects(rows: np.ndarray, limit: float) -> np.ndarray:

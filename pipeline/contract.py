@@ -79,12 +79,13 @@ class Examination:
             InputChanged: if an object was replaced or removed since it was listed.
         """
         there = set(storage.keys(self._s3, self._workload, stage_prefix(run)))
+        numbers = {role: _numbers(one) for role, one in self._inspections.items()}
         for stored in self._inputs.objects:
             copy = staged_key(self._workload, run, stored.key)
             if copy in there:
                 continue
             inspection = self._inspections[stored.role]
-            number = [fate.key for fate in inspection.fates].index(stored.key)
+            number = numbers[stored.role][stored.key]
             if _is_changed(inspection, number):
                 self._write_clean(run, stored, copy, inspection, number)
             else:
@@ -285,9 +286,14 @@ def _form(params: Params, inspections: dict[str, Inspection]) -> InputForm:
     )
 
 
+def _numbers(inspection: Inspection) -> dict[str, int]:
+    """The numbers of the files by their keys."""
+    return {fate.key: number for number, fate in enumerate(inspection.fates)}
+
+
 def _kept_forms(inspection: Inspection) -> Iterator[FileForm]:
     """The files with the number of rows that are imported of them."""
-    numbers = {fate.key: number for number, fate in enumerate(inspection.fates)}
+    numbers = _numbers(inspection)
     for form in inspection.forms:
         fates = inspection.fate_rows(numbers[form.key])
         yield replace(form, rows=form.rows - int(((fates > 0) & (fates != BLANK)).sum()))

@@ -33,7 +33,7 @@ MOST_CELLS = 5_000_000
 FEWEST_STEPS = 10  # with fewer an item tells nothing; so many are kept whatever the number of items
 LEAST_STEPS = 48
 YEAR_MINUTES = 365.25 * 24 * 60
-ROWS_HELD = 1_000_000  # before they are added up
+ROWS_HELD = 1_000_000  # beside those that have been added up, before they are, too
 SEPARATOR = "\x1f"  # joins item and dimensions into one key
 
 
@@ -282,6 +282,7 @@ class _Gathered:
         self._reach = reach
         self._codes: dict[str, int] = {}
         self._held: list[pd.DataFrame] = []
+        self._added_up = 0  # cells of the first frame, which have been added up already
         self._lowest: list[pd.Series] = []
         self._last_back = 2**62
 
@@ -299,8 +300,9 @@ class _Gathered:
         self._lowest.append(cells.groupby("item")["sum"].min())
         recent = cells[(cells["back"] <= self._reach) & (cells["back"] > 0)].assign(count=1)
         self._held.append(_added(recent))
-        if sum(map(len, self._held)) > ROWS_HELD:
+        if sum(map(len, self._held)) > self._added_up + ROWS_HELD:
             self._held = [_added(pd.concat(self._held))]
+            self._added_up = len(self._held[0])
         if len(self._lowest) > 100:
             self._lowest = [pd.concat(self._lowest).groupby(level=0).min()]
 

@@ -2,8 +2,8 @@
 
     rows of all files ──▶ parts by series ──▶ each part in order of series, time and upload
 
-A part holds whole series and fits into memory, whatever the size of the files. Rows are told apart by 64-bit
-hashes of their keys: among the 5,000,000 series of an account two meet with a chance of one in a million.
+A part holds whole series and fits into memory. Rows are told apart by 64-bit hashes of their keys: among the
+5,000,000 series of an account two meet with a chance of one in a million.
 """
 
 import tempfile
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 PART_BYTES = 64 * 2**20  # of input: one or two million rows, some times as many bytes when compared
+MOST_PARTS = 64  # open files of a dataset; beyond 4 GB of input the parts grow
 ROW = np.dtype(
     [
         ("series", np.uint64),  # item and forecast dimensions
@@ -35,7 +36,7 @@ class RowLog:
     """
 
     def __init__(self, size_bytes: int) -> None:
-        count = 1 + size_bytes // PART_BYTES
+        count = min(1 + size_bytes // PART_BYTES, MOST_PARTS)
         self._parts: list[IO[bytes]] = [
             tempfile.TemporaryFile()  # noqa: SIM115 - see close()
             for _ in range(count)

@@ -612,3 +612,15 @@ def test_what_leaves_the_bucket_holds_no_value_of_a_customer(s3, workload, put, 
         assert len(report.findings) > 8
         assert mark.lower() in json.dumps(report.to_dict()).lower()
     assert not [text for text in said if mark.lower() in text.lower()]
+
+
+def test_an_input_of_any_size_opens_few_files():
+    log = rowlog.RowLog(10**15)
+    rows = np.zeros(1000, dtype=rowlog.ROW)
+    rows["series"] = np.arange(1000) % 300
+    log.add(rows)
+    parts = list(log.parts(np.array([0])))
+    log.close()
+    assert len(parts) == rowlog.MOST_PARTS
+    assert sorted(np.concatenate([part.rows["series"] for part in parts])) == sorted(rows["series"])
+    assert sum(len(part.starts) for part in parts) == 300

@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline import gate, publish, recent, record, verdict
@@ -477,6 +478,23 @@ def test_a_large_history_gives_in_pieces_what_it_gives_in_one(params, monkeypatc
     monkeypatch.setattr(recent, "ROWS_HELD", 50)
     monkeypatch.setattr("pipeline.datafile.BLOCK_BYTES", 700)
     assert parts(history(params(), text)) == whole
+
+
+def test_a_history_of_many_cells_is_not_added_up_again_for_every_piece(params, monkeypatch):
+    added, rows = recent._added, []
+
+    def counted(cells):
+        rows.append(len(cells))
+        return added(cells)
+
+    monkeypatch.setattr(recent, "_added", counted)
+    monkeypatch.setattr(recent, "ROWS_HELD", 1_000)
+    gathered = recent._Gathered(reach=1_000)
+    for back in range(1, 101):
+        piece = pd.DataFrame({"item": pd.Categorical([f"i{n}" for n in range(100)]), "value": 1.0})
+        gathered.add(piece, np.full(100, back))
+    assert len(gathered.recent(averaged=False).values) == 10_000
+    assert sum(rows) < 10 * 10_000
 
 
 def test_a_file_in_small_blocks_is_the_same_file(params, monkeypatch):
