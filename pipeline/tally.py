@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.forecastfile import Block, Key
 from pipeline.frequency import Frequency
-from pipeline.quantiles import quantile
+from pipeline.quantiles import middle, quantile
 from pipeline.recent import steps_ahead
 from pipeline.reformat import Reformatted
 
@@ -101,11 +101,8 @@ class Tally:
 
     @property
     def middle(self) -> int:
-        """The place of the type that stands for the forecast: the median, or what is nearest to it."""
-        shares = [quantile(name) for name in self.types]
-        return min(
-            range(len(shares)), key=lambda n: abs((0.5 if shares[n] is None else shares[n] or 0) - 0.5)
-        )
+        """The place of the type that stands for the forecast in one number."""
+        return self.types.index(middle(self.types))
 
     @property
     def quantiles(self) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import gate, publish, recent, record, verdict
+from pipeline import gate, publish, quantiles, recent, record, tally, verdict
 from pipeline.errors import RefusedForecast
 from pipeline.frequency import Frequency
 from pipeline.policy.gate import Gate
@@ -248,6 +248,21 @@ def test_a_message_names_the_items_the_numbers_and_the_limit(params):
         "1 of 4 items lie more than 5 ranges outside of their history: a (6.5); "
         "0.05 of them may (MostOddItems)."
     )
+
+
+@pytest.mark.parametrize(
+    ("types", "middle"),
+    [
+        (("mean", "p10", "p50", "p90"), "p50"),
+        (("mean", "p10", "p90"), "mean"),
+        (("p20", "p40", "p90"), "p40"),
+        (("mean",), "mean"),
+    ],
+)
+def test_the_middle_is_the_same_here_as_everywhere(types, middle):
+    none = np.zeros(0, dtype=int)
+    gathered = tally.Tally(types, tally.Common(none, none, none, none))
+    assert gathered.types[gathered.middle] == middle == quantiles.middle(types)
 
 
 def test_totals_are_told_per_step(params):
