@@ -31,8 +31,7 @@ class Upload:
     def latest(self) -> dt.datetime | None:
         """When the last of its objects was written, by S3's clock; None if that is not known of all."""
         times = [dt.datetime.fromisoformat(stored.time) for stored, _ in self.objects if stored.time]
-        known = [each for each in times if each.tzinfo is not None]
-        return max(known) if len(known) == len(self.objects) else None
+        return max(times) if len(times) == len(self.objects) else None
 
     def event_id(self, attempt: int) -> str:
         """The id under which this upload is announced.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from botocore.loaders import Loader
-from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
+from botocore.model import OperationModel, ServiceModel
 
 SERVICES = ("forecast", "forecastquery")
 
@@ -42,15 +42,6 @@ class Spec:
     def by_target(self, target: str) -> OperationModel | None:
         """Find the operation that a target header names."""
         return self._by_target.get(target)
-
-    def by_name(self, name: str) -> OperationModel | None:
-        """Find an operation by its name, such as "CreateDataset"."""
-        return self._by_name.get(name)
-
-    def members(self, shape_name: str) -> dict[str, Shape]:
-        """Give the members of a structure of the forecast service, such as "PredictorSummary"."""
-        shape = self._services[0].shape_for(shape_name)
-        return dict(shape.members) if isinstance(shape, StructureShape) else {}
 
     def output_members(self, operation: str) -> list[str]:
         """Give the names of the members that an operation answers with."""

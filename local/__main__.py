@@ -31,7 +31,7 @@ def _dashboard(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _down(settings: Settings, arguments: argparse.Namespace) -> int:
-    ran = stack.down(settings, _say)
+    ran = stack.down(settings)
     print(f"The stack is down; its state stays in {settings.folder}." if ran else "The stack does not run.")
     return 0
 
@@ -52,7 +52,7 @@ def _logs(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _wipe(settings: Settings, arguments: argparse.Namespace) -> int:
-    stack.wipe(settings, _say)
+    stack.wipe(settings)
     print(f"Removed {settings.folder}.")
     return 0
 

@@ -78,7 +78,7 @@ def demo(settings: Settings, data: str | None, params: str | None, keep: bool = 
     finally:
         if not keep:
             screen.say("\nStopping the stack …")
-            stack.down(settings, screen.say)
+            stack.down(settings)
 
 
 def _run(settings: Settings, upload: Upload, screen: Screen) -> int:

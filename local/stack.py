@@ -23,8 +23,6 @@ Say = Callable[[str], None]
 START_S = 420
 STOP_S = 60
 
-KEPT_TOGETHER = "objects, trained models and runs"
-
 
 class StackError(Exception):
     """The stack did not do what was asked; the text says why and where to look."""
@@ -140,7 +138,7 @@ def require_free_ports(settings: Settings) -> None:
                 ) from error
 
 
-def down(settings: Settings, say: Say = print) -> bool:
+def down(settings: Settings) -> bool:
     """Stop the stack completely; its state stays.
 
     Returns:
@@ -159,9 +157,9 @@ def down(settings: Settings, say: Say = print) -> bool:
         return ran or bool(left)
 
 
-def wipe(settings: Settings, say: Say = print) -> None:
+def wipe(settings: Settings) -> None:
     """Stop the stack and remove all its state."""
-    down(settings, say)
+    down(settings)
     if settings.folder.exists():
         shutil.rmtree(settings.folder)
 

@@ -327,7 +327,7 @@ class Comparison:
 
 
 def _by_file(files: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """The different files of some rows, ascending, each with the places of its rows: there may be thousands."""
+    """The different files of some rows, each with the places of its rows: there may be thousands of files."""
     order = np.argsort(files, kind="stable")
     numbers, starts = np.unique(files[order], return_index=True)
     yield from zip(numbers.tolist(), np.split(order, starts[1:]), strict=False)

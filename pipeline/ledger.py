@@ -12,7 +12,7 @@ import datetime as dt
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -110,14 +110,11 @@ def season(frequency: Frequency) -> int:
     return max(SEASONS[frequency.unit] // frequency.count, 1)
 
 
-def keep(
-    s3: Any, workload: Workload, params: Params, history: Sequence[str], runs: Iterable[str] | None = None
-) -> list[Score]:
+def keep(s3: Any, workload: Workload, params: Params, history: Sequence[str]) -> list[Score]:
     """Scores forecasts of the archive against the history, and writes what has changed.
 
     Args:
         history: the keys of the target's files, as they are imported.
-        runs: which forecasts; None for all.
 
     A forecast that was scored with the same values before is not read again.
 
@@ -126,7 +123,7 @@ def keep(
         frequency is left out: what came cannot be compared with it.
     """
     scores: list[Score] = []
-    for manifest, window in _windows(s3, workload, params, history, runs):
+    for manifest, window in _windows(s3, workload, params, history):
         found = _computed(s3, workload, params, manifest, window)
         if found is not None:
             score, objects = found
@@ -145,18 +142,17 @@ def again(
     Returns:
         Each score, newest forecast first, with the objects that belong into the ledger: place → bytes.
     """
-    for manifest, window in _windows(s3, workload, params, history, None):
+    for manifest, window in _windows(s3, workload, params, history):
         found = _computed(s3, workload, params, manifest, window, is_known=False)
         if found is not None:
             yield found
 
 
 def _windows(
-    s3: Any, workload: Workload, params: Params, history: Sequence[str], runs: Iterable[str] | None
+    s3: Any, workload: Workload, params: Params, history: Sequence[str]
 ) -> Iterator[tuple[Manifest, "_Window"]]:
     """The forecasts that can be compared, newest first, each with the part of the history that it needs."""
-    wanted = set(runs) if runs is not None else None
-    names = [one.run for one in publish.archived(s3, workload) if wanted is None or one.run in wanted]
+    names = [one.run for one in publish.archived(s3, workload)]
     described = [m for name in names if (m := comparable(s3, workload, params, name)) is not None]
     window: _Window | None = None
     for manifest in sorted(described, key=lambda m: (m.last, m.run), reverse=True):

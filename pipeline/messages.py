@@ -1,4 +1,4 @@
-"""What people are told: a forecast is there, was there already, came back, or could not be and why."""
+"""What people are told: a forecast is there, came back, or could not be and why."""
 
 import datetime as dt
 import logging
@@ -111,21 +111,6 @@ def rolled_back(
         *_link(run_link),
     ]
     return _message(f"Forecast of {workload.label} rolled back to run {manifest.run}", lines)
-
-
-def already(workload: Workload, manifest: Manifest, run_link: str | None = None) -> Message:
-    """Tells that this very content has been forecast before, and that nothing was done."""
-    lines = [
-        f"The upload to {workload.label} holds what has been forecast already; nothing was done.",
-        "",
-        *_contents(manifest),
-        f"Published: {manifest.published_at}",
-        f"Forecast: {manifest.location}",
-        "",
-        "A new forecast is made as soon as a file or params.json differs.",
-        *_link(run_link),
-    ]
-    return _message(f"Forecast of {workload.label}: already forecast", lines)
 
 
 def failure(

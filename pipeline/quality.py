@@ -8,7 +8,7 @@ these findings leaves the bucket (errors, messages, logs, artifacts) is made fro
 `remedy`, and names file, row and column.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -166,11 +166,6 @@ def printable(text: str, longest: int = LONGEST_PLACE) -> str:
     """Text on one line, without control characters, and not too long: an object may have any name."""
     plain = "".join(c if c.isprintable() else "�" for c in text)
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"
-
-
-def total(findings: Iterable[Finding]) -> int:
-    """How often rules were broken in all."""
-    return sum(finding.count for finding in findings)
 
 
 def _gravity(finding: Finding) -> tuple[int, int, str]:

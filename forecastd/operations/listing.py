@@ -14,7 +14,6 @@ from forecastd.errors import InvalidInput, InvalidNextToken
 from forecastd.operations.context import Context
 from forecastd.operations.kinds import Kind
 from forecastd.operations.views import select, view
-from forecastd.store.records import Record
 
 DEFAULT_PAGE_SIZE = 100
 TOKEN_LIFETIME_S = 24 * 3600.0
@@ -45,11 +44,11 @@ def operation(name: str, kinds: list[Kind]) -> Callable[[Context, dict[str, Any]
 def _matching(context: Context, kinds: list[str], filters: list[dict[str, str]], before: int | None) -> Any:
     for record in context.store.newest_first(kinds, before):
         values = view(context, record)
-        if all(_fits(record, values, one) for one in filters):
+        if all(_fits(values, one) for one in filters):
             yield record, values
 
 
-def _fits(record: Record, values: dict[str, Any], one: dict[str, str]) -> bool:
+def _fits(values: dict[str, Any], one: dict[str, str]) -> bool:
     return (values.get(one["Key"]) == one["Value"]) == (one["Condition"] == "IS")
 
 

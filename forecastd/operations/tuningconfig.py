@@ -38,7 +38,7 @@ def ranges_of(request: dict[str, Any], algorithm: str, horizon: int) -> tuple[Ra
         _range(item, _MEMBERS[member], algorithm) for member in _MEMBERS for item in _few(groups, member)
     ]
     ranges = tuple(given) or default_ranges(algorithm, horizon)
-    _check_names([each.name for each in ranges], request)
+    _check_names([each.name for each in ranges])
     return ranges
 
 
@@ -49,7 +49,7 @@ def _few(groups: dict[str, Any], member: str) -> list[dict[str, Any]]:
     return items
 
 
-def _check_names(names: list[str], request: dict[str, Any]) -> None:
+def _check_names(names: list[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InvalidInput(f"ParameterRanges names {twice[0]} twice.")

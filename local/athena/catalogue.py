@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from local.athena.errors import NotFound, QueryFailed, Unsupported
 
 VIEW_PREFIX, VIEW_SUFFIX = "/* Presto View: ", " */"
-CSV_READERS = ("OpenCSVSerde", "LazySimpleSerDe")
 
 
 @dataclass(frozen=True)

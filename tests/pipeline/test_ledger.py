@@ -73,9 +73,9 @@ def published(s3, workload, tmp_path):
 
 @pytest.fixture
 def keep(s3, workload, make_params):
-    def score(**given):
+    def score():
         params = make_params(**{"Forecast.ForecastTypes": ["0.1", "0.5", "0.9"]})
-        return ledger.keep(s3, workload, params, [workload.key("train/a.csv")], **given)
+        return ledger.keep(s3, workload, params, [workload.key("train/a.csv")])
 
     return score
 
@@ -127,7 +127,7 @@ def test_scoring_again_gives_the_same_bytes_and_writes_nothing(
     keep()
     before = snapshot()
     stamps = {run: _written(s3, workload, run) for run in ("one",)}
-    assert keep() == keep(runs=["one"])
+    assert keep() == keep()
     assert snapshot() == before
     assert {run: _written(s3, workload, run) for run in ("one",)} == stamps
     for name in ("ledger/one/scores.parquet", "runs/one/outcome.json"):

@@ -97,13 +97,6 @@ def test_a_forecast_that_comes_back_may_have_nothing_left_to_delete(workload):
     assert "What is still at the service of this run is now being deleted (PerformDelete)." in body
 
 
-def test_already_forecast_tells_that_nothing_was_done(workload):
-    told = messages.already(workload, MANIFEST)
-    assert "already forecast" in told.subject
-    assert "nothing was done" in told.body
-    assert "2024-01-02T01:00:00Z" in told.body
-
-
 def test_success_tells_what_the_gate_found(workload):
     told = messages.success(workload, MANIFEST, RECORD, ACCURACY, checked="12 of 12 checks passed")
     assert "Gate: 12 of 12 checks passed.\n" in told.body
@@ -227,13 +220,13 @@ def outbox(aws):
 
 def test_a_message_reaches_the_topic(outbox, workload):
     sns, topic, received = outbox
-    assert messages.notify(sns, topic, messages.already(workload, MANIFEST))
-    assert "already forecast" in received()[0]["Body"]
+    assert messages.notify(sns, topic, messages.rolled_back(workload, MANIFEST))
+    assert "was rolled back" in received()[0]["Body"]
 
 
 def test_a_notice_that_fails_fails_nothing_else(outbox, workload):
     sns, topic, _ = outbox
-    told = messages.already(workload, MANIFEST)
+    told = messages.rolled_back(workload, MANIFEST)
     assert not messages.notify(sns, None, told)
     assert not messages.notify(sns, f"{topic}-gone", told)
 
