@@ -18,10 +18,11 @@ EXECUTED = ("prefect.automation.action.executed", "prefect-cloud.automation.acti
 FAILED = ("prefect.automation.action.failed", "prefect-cloud.automation.action.failed")
 STARTS_A_RUN = "run-deployment"
 
+PAGE = 50  # the server's limit for one answer about events
+AT_ONCE = 20  # events that are asked about at once: several automations may have acted on each
 
 # The server understands such a request and will never take it; trying again does not help.
 REFUSALS = (400, 413, 422)
-
 
 # What the clocks of S3 and of whoever runs a flow may differ by.
 CLOCKS = dt.timedelta(seconds=30)
@@ -78,13 +79,16 @@ class Announcer:
 
     def acted_on(self, event_ids: Collection[str]) -> set[str]:
         """Those events for which an automation has started a deployment; failed starts are logged."""
-        if not event_ids:
-            return set()
+        wanted = sorted(event_ids)
+        pieces = (wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE))
+        return {one for piece in pieces for one in self._acted_on(piece)}
+
+    def _acted_on(self, event_ids: list[str]) -> set[str]:
         wanted = {
             "event": {"name": [*EXECUTED, *FAILED]},
             "any_resource": {"id": [f"prefect.event.{one}" for one in event_ids]},
         }
-        answer = self.client.request("POST", "/events/filter", json={"limit": 50, "filter": wanted})
+        answer = self.client.request("POST", "/events/filter", json={"limit": PAGE, "filter": wanted})
         answer.raise_for_status()
         done: set[str] = set()
         for event in answer.json()["events"]:

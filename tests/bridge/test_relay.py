@@ -49,7 +49,8 @@ class FakePrefect:
         wanted = set(kwargs["json"]["filter"]["any_resource"]["id"])
         ids = [f"prefect.event.{e['id']}" for e in self.posted] if self.acts else []
         events = [{**self.outcome, "related": [{"prefect.resource.id": one}]} for one in ids if one in wanted]
-        return httpx.Response(200, json={"events": events, "total": len(events)}, request=asked)
+        page = events[: kwargs["json"]["limit"]]
+        return httpx.Response(200, json={"events": page, "total": len(events)}, request=asked)
 
     def _take(self, events: list[dict[str, Any]]) -> int:
         if self.refusals:
@@ -504,3 +505,11 @@ def test_what_another_workloads_run_has_seen_is_news(bench: Bench) -> None:
     bench.upload("other/train/a.csv")
     bench.settle()
     assert len(bench.prefect.posted) == 1
+
+
+def test_of_more_events_than_one_answer_holds_all_are_seen(bench: Bench) -> None:
+    bench.upload(*[f"shop{number}/train/a.csv" for number in range(60)])
+    bench.relay.turn()
+    ids = {event["id"] for event in bench.prefect.posted}
+    assert len(ids) == 60
+    assert bench.relay.announcer.acted_on(ids) == ids
