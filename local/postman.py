@@ -66,7 +66,10 @@ class Postman:
         answer = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=POLL_S)
         written = []
         for message in answer.get("Messages", []):
-            written.append(write_mail(self.outbox, json.loads(message["Body"])))
+            try:
+                written.append(write_mail(self.outbox, json.loads(message["Body"])))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                log.warning("message %s is no notice of SNS: %s", message["MessageId"], error)
             sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
         return written
 

@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 from local.athena.catalogue import Column, Table
 from local.athena.errors import BadData, Unsupported
+from local.athena.objects import is_kept
 
 NUMBERS = ("tinyint", "smallint", "int", "integer", "bigint", "float", "double", "decimal")
 
@@ -42,8 +43,7 @@ def parquet_of(table: Table, file: Path, execute: Callable[[str], object]) -> Pa
     read = _read_csv(table, file)
     form = hashlib.sha256(read.encode()).hexdigest()[:16]
     made = file.with_name(f"{file.name}.{form}.parquet")
-    if made.exists():
-        made.touch()
+    if is_kept(made):
         return made
     unfinished = made.with_suffix(f".{threading.get_ident()}")
     execute(f"COPY ({read}) TO {_text(str(unfinished))} (FORMAT parquet)")

@@ -46,8 +46,7 @@ class Objects:
     def _file(self, bucket: str, listed: dict[str, Any]) -> Path:
         identity = f"{bucket}/{listed['Key']}/{listed['ETag']}/{listed['Size']}"
         kept = self.folder / hashlib.sha256(identity.encode()).hexdigest()
-        if kept.exists():
-            kept.touch()
+        if is_kept(kept):
             return kept
         fetched = kept.with_suffix(f".{threading.get_ident()}")
         try:
@@ -69,14 +68,35 @@ class Objects:
         if not self._sweeping.acquire(blocking=False):
             return
         try:
-            kept = sorted(self.folder.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
+            found = [
+                (known.st_mtime, known.st_size, file)
+                for file in self.folder.iterdir()
+                if (known := _stat(file))
+            ]
             size = 0
-            for file in kept:
-                size += file.stat().st_size
+            for _, own, file in sorted(found, reverse=True):
+                size += own
                 if size > MOST_BYTES:
                     file.unlink(missing_ok=True)
         finally:
             self._sweeping.release()
+
+
+def is_kept(file: Path) -> bool:
+    """Whether a file is there, and used now; `touch` would make an empty one of what was swept."""
+    try:
+        os.utime(file)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _stat(file: Path) -> os.stat_result | None:
+    """What the system knows of a file; None if another thread has given it its final name by now."""
+    try:
+        return file.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _is_hidden(key: str, prefix: str) -> bool:

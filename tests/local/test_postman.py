@@ -1,5 +1,6 @@
 """Notices become readable files: ordered by time, one each, whatever their subject."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +56,25 @@ class FakeQueue:
         self.deleted: list[str] = []
 
     def receive_message(self, **_: Any) -> dict[str, Any]:
-        return {"Messages": [{"Body": body, "ReceiptHandle": str(n)} for n, body in enumerate(self.bodies)]}
+        return {
+            "Messages": [
+                {"Body": body, "MessageId": f"m{n}", "ReceiptHandle": str(n)}
+                for n, body in enumerate(self.bodies)
+            ]
+        }
 
     def delete_message(self, QueueUrl: str, ReceiptHandle: str) -> None:
         self.deleted.append(ReceiptHandle)
 
 
 def test_a_message_leaves_the_queue_when_its_file_is_there(tmp_path: Path) -> None:
-    import json
-
     queue = FakeQueue([json.dumps(notice(1)), json.dumps(notice(2))])
     paths = Postman(Settings(tmp_path)).deliver(queue)
     assert all(path.exists() for path in paths)
     assert queue.deleted == ["0", "1"]
+
+
+def test_what_is_no_notice_holds_up_none(tmp_path: Path) -> None:
+    queue = FakeQueue(["hello", "[]", "{}", json.dumps(notice())])
+    assert len(Postman(Settings(tmp_path)).deliver(queue)) == 1
+    assert queue.deleted == ["0", "1", "2", "3"]
