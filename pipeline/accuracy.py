@@ -1,6 +1,7 @@
 """How good a predictor is: the metrics of its backtests, for people, tables and CloudWatch."""
 
 import datetime as dt
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ SUMMARY = "SUMMARY"
 AUTO = "AutoPredictor"
 MOST_DATA = 1000  # data points of one PutMetricData request …
 MOST_BYTES = 900_000  # … which may have 1 MB; the rest is for the envelope
+LONGEST_VALUE = 1024  # of a dimension
 
 Metrics = dict[str, float]  # WAPE, RMSE, MASE, MAPE, AverageWeightedQuantileLoss as far as they are defined
 
@@ -179,10 +181,20 @@ def _data(workload: Workload, window: Window, number: str) -> Iterator[dict[str,
 
 
 def datum(name: str, value: float, dimensions: Mapping[str, str]) -> dict[str, Any]:
-    """A data point of CloudWatch, which takes ASCII alone: other letters are written as `\\xfc`."""
-    plain = {key: text.encode("ascii", "backslashreplace").decode() for key, text in dimensions.items()}
-    pairs = [{"Name": key, "Value": text} for key, text in plain.items()]
+    """A data point of CloudWatch, which takes ASCII alone: other letters are written as `\\xfc`.
+
+    What is too long for it then ends in a digest of the whole.
+    """
+    pairs = [{"Name": key, "Value": _plain(text)} for key, text in dimensions.items()]
     return {"MetricName": name, "Dimensions": pairs, "Value": value, "Unit": "None"}
+
+
+def _plain(text: str) -> str:
+    plain = text.encode("ascii", "backslashreplace").decode()
+    if len(plain) <= LONGEST_VALUE:
+        return plain
+    digest = hashlib.sha256(plain.encode()).hexdigest()[:8]
+    return f"{plain[: LONGEST_VALUE - len(digest) - 1]} {digest}"
 
 
 def _batches(data: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

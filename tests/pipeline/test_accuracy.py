@@ -139,6 +139,14 @@ def test_many_metrics_are_sent_in_requests_that_fit(workload):
     assert all(len(json.dumps(request)) < 1_000_000 for request in cloudwatch.requests)
 
 
+def test_a_dimension_of_cloudwatch_is_no_longer_than_it_may_be():
+    long = ["bucket/" + "数" * 300 + ending for ending in "ab"]
+    values = [accuracy.datum("Drift", 1.0, {"Workload": one})["Dimensions"][0]["Value"] for one in long]
+    assert [len(value) for value in values] == [1024, 1024]
+    assert values[0] != values[1]
+    assert values[0].startswith("bucket/\\u6570")
+
+
 def test_cloudwatch_gets_ascii_alone(workload):
     (pair,) = accuracy.datum("Drift", 1.0, {"Workload": "bucket/küche"})["Dimensions"]
     assert pair == {"Name": "Workload", "Value": r"bucket/k\xfcche"}

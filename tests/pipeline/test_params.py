@@ -406,6 +406,7 @@ SYNTAX = {
     "it is nested without end": (b"[" * 100_000, "nested too deeply"),
     "it has a comment": (b'{\n  // mine\n  "a": 1}', "Remove the comment: JSON has none."),
     "a number is longer than Python reads": (b'{"a": 1' + b"0" * 5000 + b"}", "has 5001 digits"),
+    "a number is beyond all numbers": (b'{"a": -1e999}', "-1e999 is beyond all numbers"),
     "half a character": (b'{"a": ["\\ud83d"]}', r"\ud83d in a text is half a character"),
     "half a character in a name that is there twice": (b'{"\\ud83d": 1, "\\ud83d": 1}', "is given twice"),
     "a name with a line break": (b'{"a\\nb": 1}', "params.json: a\ufffdb: there is no such member"),
