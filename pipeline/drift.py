@@ -20,7 +20,7 @@ from pipeline import outcome, storage
 from pipeline.ledger import Score
 from pipeline.outcome import Losses
 from pipeline.policy.drift import Drift
-from pipeline.quantiles import quantile
+from pipeline.quantiles import outermost, quantile
 from pipeline.workload import Workload
 
 LEAST_STEPS = 3  # of a forecast that have come, or all that it has; one day alone may be a feast
@@ -132,13 +132,15 @@ def _coverage(scores: Sequence[Score], limits: Drift, figures: dict[str, float])
 
 def covered(score: Score) -> tuple[float, float] | None:
     """The share of values between the outermost quantiles, and what it should be; None without two."""
-    shares = [share for label in score.coverage if (share := quantile(label)) is not None]
-    low, high = min(shares, default=0.5), max(shares, default=0.5)
-    return (score.inside, high - low) if score.inside is not None and low < 0.5 < high else None
+    ends = outermost(score.coverage)
+    if ends is None or score.inside is None:
+        return None
+    low, high = (quantile(label) or 0.0 for label in ends)
+    return score.inside, high - low
 
 
 def _enough(found: Sequence[float], limits: Drift) -> bool:
-    return len(found) >= (limits.least_forecasts or MOST_FORECASTS)
+    return len(found) >= limits.least_forecasts
 
 
 def _mean(values: Sequence[float]) -> tuple[float, float]:

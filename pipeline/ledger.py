@@ -30,7 +30,7 @@ from pipeline.forecastfile import Block, Layout, blocks
 from pipeline.frequency import Frequency
 from pipeline.params import Params
 from pipeline.publish import FILE, Manifest
-from pipeline.quantiles import middle, quantile
+from pipeline.quantiles import middle, outermost, quantile
 from pipeline.recent import Recent, joined, shifted, steps_ahead, steps_back
 from pipeline.workload import Workload
 
@@ -295,18 +295,18 @@ def _shifts(actual: np.ndarray, forecast: np.ndarray, types: Sequence[str], midd
     Returns:
         [≤ n], of the items that have an actual value and an interval.
     """
-    shares = {share: place for place, label in enumerate(types) if (share := quantile(label)) is not None}
-    low, high = min(shares, default=0.5), max(shares, default=0.5)
-    if not low < 0.5 < high:
+    ends = outermost(types)
+    if ends is None:
         return np.empty(0)
+    low, high = ends
     centre = forecast[..., types.index(middle)]
     known = np.isfinite(actual) & np.isfinite(centre)
 
     def total(values: np.ndarray) -> np.ndarray:
         return np.asarray(np.where(known, values, 0.0).sum(axis=1))
 
-    above = total(forecast[..., shares[high]] - centre) / NORMAL.inv_cdf(high)
-    below = total(centre - forecast[..., shares[low]]) / NORMAL.inv_cdf(1 - low)
+    above = total(forecast[..., types.index(high)] - centre) / NORMAL.inv_cdf(quantile(high) or 0.0)
+    below = total(centre - forecast[..., types.index(low)]) / NORMAL.inv_cdf(1 - (quantile(low) or 0.0))
     error = total(actual - centre)
     width = np.where(error > 0, above, below)
     return np.asarray(error[width > 0] / width[width > 0])

@@ -8,7 +8,7 @@ these findings leaves the bucket (errors, messages, logs, artifacts) is made fro
 `remedy`, and names file, row and column.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -53,7 +53,8 @@ class Finding:
     @property
     def column_words(self) -> str:
         """The column as the schema names it and, where it differs, as the file does."""
-        return column_words(self.column, self.called)
+        called = f" (in the file: {printable(self.called, LONGEST_NAME)})" if self.called else ""
+        return f"{self.column}{called}"
 
     def places(self) -> Iterator[str]:
         """Where it was found, as far as it is told: `train/a.csv, row 3, column price`."""
@@ -134,6 +135,15 @@ class Report:
             "findings": [asdict(finding) for finding in sorted(self.findings, key=_gravity)],
         }
 
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> "Report":
+        """What `to_dict` wrote."""
+        findings = [
+            Finding(**{**one, "examples": [Example(**each) for each in one["examples"]]})
+            for one in stored["findings"]
+        ]
+        return cls(stored["files"], findings, stored["rows"], stored["bad_rows"])
+
     def table(self) -> list[dict[str, Any]]:
         """For people, a row per finding, without the customer's values; what is wide and dull comes last."""
         return [
@@ -155,11 +165,6 @@ def write(s3: Any, workload: Workload, run: str, report: Report) -> str:
     path = f"runs/{run}/quality.json"
     storage.write_json(s3, workload, path, report.to_dict())
     return workload.uri(path)
-
-
-def column_words(column: str, called: str = "") -> str:
-    """A column for people: its name in the schema, and the file's own where that is another."""
-    return f"{column} (in the file: {printable(called, LONGEST_NAME)})" if called else column
 
 
 def printable(text: str, longest: int = LONGEST_PLACE) -> str:

@@ -1,6 +1,6 @@
 """Forecast types: quantiles and the mean, as the API and as exports write them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 DEFAULT_TYPES = ["0.1", "0.5", "0.9"]  # the API's own default
 MEDIAN, MEAN = "p50", "mean"
@@ -21,10 +21,16 @@ def quantile(label: str) -> float | None:
     return None if label == MEAN else int(label[1:]) / 100
 
 
+def outermost(labels: Iterable[str]) -> tuple[str, str] | None:
+    """The lowest and the highest quantile; None unless one is below the median and one above."""
+    found = sorted((label for label in labels if label != MEAN), key=type_order)
+    is_interval = bool(found) and type_order(found[0]) < type_order(MEDIAN) < type_order(found[-1])
+    return (found[0], found[-1]) if is_interval else None
+
+
 def has_interval(labels: Sequence[str]) -> bool:
     """Whether forecasts of these types have a median and a quantile on either side of it."""
-    shares = [share for label in labels if (share := quantile(label)) is not None]
-    return 0.5 in shares and min(shares) < 0.5 < max(shares)
+    return MEDIAN in labels and outermost(labels) is not None
 
 
 def middle(labels: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ from pipeline import drift, ledger, record
 from pipeline.errors import Missing
 from pipeline.params import Params
 from pipeline.policy.recalibration import Recalibration
-from pipeline.quantiles import MEAN, MEDIAN, has_interval, quantile
+from pipeline.quantiles import MEAN, MEDIAN, has_interval, outermost, quantile
 from pipeline.workload import Workload
 
 # Factors that are told apart, a hundredth from one to the next; 1 is in their middle.
@@ -181,10 +181,13 @@ def measured(
 
     Args:
         pieces: [n] actual values, and [n, K] forecasts of these types.
+        types: with a median and a quantile on either side of it.
         steps: of the horizon that have come.
         before: what was done with its intervals when it was published.
     """
-    low, high = _outermost(types)
+    ends = outermost(types)
+    assert ends is not None  # `types` have an interval
+    low, high = (types.index(label) for label in ends)
     counts, lowest, wanted = np.zeros(len(EDGES) + 1), math.inf, 0.0
     for actual, forecast in pieces:
         reach, promised = _reach(actual, forecast, (low, types.index(MEDIAN), high), types, before)
@@ -196,12 +199,6 @@ def measured(
         return None
     within = counts[:-1].cumsum() / points
     return Evidence(points, max(points / steps, 1.0), within, round(wanted / points, 9), lowest)
-
-
-def _outermost(types: Sequence[str]) -> tuple[int, int]:
-    """The places of the lowest and the highest quantile."""
-    shares = {share: place for place, label in enumerate(types) if (share := quantile(label)) is not None}
-    return shares[min(shares)], shares[max(shares)]
 
 
 def _reach(

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import storage, timestamps
+from pipeline.cells import SEPARATOR
 from pipeline.datafile import CsvFile, ParquetFile, format_of
 from pipeline.errors import translated
 from pipeline.forecastfile import Key
@@ -34,7 +35,6 @@ FEWEST_STEPS = 10  # with fewer an item tells nothing; so many are kept whatever
 LEAST_STEPS = 48
 YEAR_MINUTES = 365.25 * 24 * 60
 ROWS_HELD = 1_000_000  # beside those that have been added up, before they are, too
-SEPARATOR = "\x1f"  # joins item and dimensions into one key
 
 
 def steps_back(times: np.ndarray, first: dt.datetime, frequency: Frequency) -> np.ndarray:

@@ -23,7 +23,7 @@ from pipeline.drift import Finding
 from pipeline.errors import translated
 from pipeline.ledger import Score
 from pipeline.publish import MOMENT, Manifest
-from pipeline.quality import column_words, printable
+from pipeline.quality import Report, printable
 from pipeline.recalibration import Adjustment
 from pipeline.record import Record
 from pipeline.verdict import Verdict, figure
@@ -245,18 +245,7 @@ def _quality(facts: Facts) -> Section:
     title = "Findings in the data"
     if facts.quality is None:
         return Section(title)
-    rows = [
-        {
-            "what": one["severity"],
-            "rule": one["rule"],
-            "remedy": one["remedy"],
-            "file": printable(one["file"]),
-            "column": column_words(one["column"], one.get("called", "")),
-            "count": one["count"],
-            "row": ", ".join(str(e["row"]) for e in one["examples"] if e["row"] is not None),
-        }
-        for one in facts.quality["findings"]
-    ]
+    rows = Report.from_dict(facts.quality).table()
     bad = facts.quality["bad_rows"]
     found = f"{facts.quality['rows']} rows were checked, {bad} {'is' if bad == 1 else 'are'} bad."
     return _table(title, rows, [found if rows else f"{found} Nothing was found."])

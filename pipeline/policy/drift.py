@@ -16,4 +16,4 @@ class Drift:
     # How much less than it should the mean forecast may have covered: 0.2 of 0.8 leaves 0.6.
     most_coverage_fall: float | None = number(0.2, least=0, most=1, off=True)
     # Forecasts of periods apart from each other that the last two limits want as evidence.
-    least_forecasts: int | None = whole(6, least=3, most=12)
+    least_forecasts: int = whole(6, least=3, most=12)

@@ -40,6 +40,7 @@ FACTS = Facts(
     quality={
         "rows": 500,
         "bad_rows": 1,
+        "files": [],
         "findings": [
             {
                 "severity": "warning",
