@@ -82,7 +82,7 @@ def test_intervals_that_are_too_narrow_are_widened_until_they_hold_and_people_ar
     ends = [pd.read_parquet(io.BytesIO(_body(site, key))) for key in site.keys("history/runs/")]
     assert words in pd.concat(ends)["recalibration"].tolist()
     (raw,) = site.keys(f"history/raw/{run}/")
-    assert all(line.endswith(",23.0,24.0,25.0") for line in site.text(raw).splitlines()[1:])
+    assert {line.partition("Z,")[2] for line in site.text(raw).splitlines()[1:]} == {"23.0,24.0,25.0"}
 
     forecasts(site, 8, 10)
     held = json.loads(site.text(f"runs/{run}/outcome.json"))["inside"]
@@ -145,7 +145,9 @@ def test_off_as_it_is_by_default_it_changes_nothing(site: Site) -> None:
     assert site.record(plain)["recalibration"] is None
     assert "Recalibration" not in site.record(plain)["params"]
     assert (values(site) == [23, 24, 25]).all().all()
-    assert not any("Recalibration" in mail["Message"] for mail in site.mail())
+    mails = site.mail()
+    assert len(mails) >= 4
+    assert not any("Recalibration" in mail["Message"] for mail in mails)
 
 
 def _run_of(site: Site) -> str:

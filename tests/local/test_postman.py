@@ -70,7 +70,8 @@ class FakeQueue:
 def test_a_message_leaves_the_queue_when_its_file_is_there(tmp_path: Path) -> None:
     queue = FakeQueue([json.dumps(notice(1)), json.dumps(notice(2))])
     paths = Postman(Settings(tmp_path)).deliver(queue)
-    assert all(path.exists() for path in paths)
+    assert sorted(paths) == sorted(tmp_path.glob("outbox/*.txt"))
+    assert len(paths) == 2
     assert queue.deleted == ["0", "1"]
 
 

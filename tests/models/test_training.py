@@ -170,7 +170,9 @@ def test_every_item_gets_a_labelled_forecast() -> None:
 def test_progress_rises_to_the_end_and_its_estimate_falls_to_nothing() -> None:
     seen: list[tuple[float, float | None]] = []
     train(panel(sales(days=90, items=2)), replace(REQUEST, method="NPTS"), lambda f, s: seen.append((f, s)))
-    assert all(0 <= fraction <= 1 for fraction, _ in seen)
+    fractions = [fraction for fraction, _ in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[0] >= 0
     assert seen[-1] == (1.0, 0.0)
 
 
