@@ -24,14 +24,24 @@ def read_json(s3: Any, workload: Workload, rel: str) -> dict[str, Any] | None:
 
 
 def read_json_and_etag(s3: Any, workload: Workload, rel: str) -> tuple[dict[str, Any] | None, str | None]:
-    """The document at a path of the workload and its ETag; None for both if there is none."""
+    """The document at a path of the workload and its ETag; None for both if there is none.
+
+    Raises:
+        PipelineError: it is damaged, or cannot be read.
+    """
     with translated(f"reading {workload.uri(rel)}"):
         try:
             answer = s3.get_object(Bucket=workload.bucket, Key=workload.key(rel))
             body = answer["Body"].read()
         except s3.exceptions.NoSuchKey:
             return None, None
-    return json.loads(body), answer["ETag"]
+    try:
+        return json.loads(body), answer["ETag"]
+    except ValueError as error:
+        raise PipelineError(
+            f"{workload.uri(rel)} is damaged: it is no JSON ({error}).",
+            "Restore an earlier version of it, or remove it; then run again.",
+        ) from error
 
 
 def write_json(s3: Any, workload: Workload, rel: str, document: dict[str, Any], **condition: str) -> None:

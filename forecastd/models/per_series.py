@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import pandas as pd
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.history import History
 from forecastd.models.quantiles import GRID
+
+logger = logging.getLogger(__name__)
 
 Holidays = list[tuple[pd.Timestamp, str]]  # a step may hold several
 
@@ -76,6 +79,7 @@ def _guarded(method: Method, task: OneSeries) -> np.ndarray | None:
         try:
             answer = method(task)
         except Exception:
+            logger.debug("no answer for a series of %d steps", len(task.values), exc_info=True)
             return None
     usable = (
         answer.shape == (task.horizon, len(GRID)) and np.isfinite(answer).all() and _sane(answer, task.values)

@@ -98,7 +98,7 @@ class Executions:
         self.engine = engine
         self.s3 = s3
         self._kept: OrderedDict[str, Execution] = OrderedDict()
-        self._tokens: dict[str, str] = {}
+        self._tokens: OrderedDict[str, str] = OrderedDict()  # of clients, to the ids of their executions
         self._lock = threading.Lock()
         self._turns = threading.Semaphore(AT_ONCE)
 
@@ -111,8 +111,9 @@ class Executions:
             self._kept[execution.id] = execution
             if token:
                 self._tokens[token] = execution.id
-            while len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
+            for kept in (self._kept, self._tokens):
+                while len(kept) > MOST_KEPT:
+                    kept.popitem(last=False)
         threading.Thread(
             target=self._run, args=(execution,), name=f"query {execution.id}", daemon=True
         ).start()

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipeline import publications, publish, record, storage
-from pipeline.errors import BadForecast, Missing, NotYet
+from pipeline.errors import BadForecast, Missing, NotYet, PipelineError
 from pipeline.export import Part
 from pipeline.publish import MANIFEST, Manifest
 from pipeline.record import Record
@@ -163,6 +163,12 @@ def test_interrupted_anywhere_readers_see_a_whole_forecast_and_a_repetition_ends
         )
         work()
         assert snapshot() == expected
+
+
+def test_a_damaged_document_is_told_with_its_name(s3, workload, put):
+    put("forecast/manifest.json", b"{")
+    with pytest.raises(PipelineError, match=r"s3://demand/shop/forecast/manifest.json is damaged"):
+        publish.current(s3, workload)
 
 
 def test_a_record_is_kept_beside_the_run(s3, workload, snapshot):
