@@ -13,6 +13,7 @@ Settings come from the environment:
 
 import argparse
 import logging
+import math
 import os
 import signal
 import sys
@@ -34,7 +35,7 @@ def pace_from(environment: dict[str, str]) -> Pace:
     """The waiting times that the environment asks for.
 
     Raises:
-        SystemExit: a value is no number, or the poll is longer than SQS allows.
+        SystemExit: a value is no number of seconds, or the poll is longer than SQS allows.
     """
     usual = Pace()
     try:
@@ -45,6 +46,9 @@ def pace_from(environment: dict[str, str]) -> Pace:
         )
     except ValueError as error:
         raise SystemExit(f"FORECAST_BRIDGE_* must be numbers of seconds: {error}") from error
+    for name, seconds in (("LINGER", pace.linger_s), ("CONFIRM", pace.confirm_s)):
+        if not 0 <= seconds < math.inf:
+            raise SystemExit(f"FORECAST_BRIDGE_{name}_S is {seconds}; give a number of seconds from 0 on")
     if not 0 <= pace.poll_s <= LONGEST_POLL_S:
         raise SystemExit(f"FORECAST_BRIDGE_POLL_S is {pace.poll_s}; SQS waits 0 to {LONGEST_POLL_S} seconds")
     return pace

@@ -64,7 +64,7 @@ def frames(s3: Any, workload: Workload, parts: Iterable[Part]) -> Iterator[pd.Da
 
 def read_part(source: Source, name: str) -> Iterator[pd.DataFrame]:
     """The rows of one part, a block at a time; none for a part that has only a header."""
-    columns = _header(source)
+    columns = _header(source, name)
     head = read_fully(source, HEAD_BYTES)
     if not head.strip():
         return
@@ -78,11 +78,17 @@ def read_part(source: Source, name: str) -> Iterator[pd.DataFrame]:
         ) from error
 
 
-def _header(source: Source) -> list[str]:
+def _header(source: Source, name: str) -> list[str]:
     """The names in the first line; none of them ever holds a line break."""
     letters: list[bytes] = []
     while (letter := source.read(1)) not in (b"", b"\n"):
         letters.append(letter)
+        if len(letters) > HEAD_BYTES:
+            raise BadForecast(
+                f"The exported file {name} has a first line of more than {HEAD_BYTES // 1024} KB, where the "
+                "names of its columns are expected.",
+                LOOK_AT_SERVICE,
+            )
     line = b"".join(letters).decode("utf-8-sig").rstrip("\r")
     return next(csv.reader([line]), [])
 

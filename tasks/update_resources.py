@@ -8,6 +8,7 @@ from prefect.runtime import flow_run
 
 from pipeline import catalogue, charttable, inputs, publish, recent, record, runtables, tables
 from pipeline.accuracy import Accuracy
+from pipeline.errors import PipelineError
 from pipeline.form import InputForm
 from pipeline.publish import Manifest
 from pipeline.weblinks import weblink
@@ -75,13 +76,15 @@ def _show(job: Job, form: InputForm, manifest: Manifest, names: list[str]) -> by
     """Show the run's page of results; its picture, or none if it cannot be drawn."""
     from pipeline import chart  # loads a drawing library, which would delay the start of every run
 
-    history, ahead = chart.chart_data(
-        job.s3, job.workload, job.params, form, job.inputs, manifest, items=SHOWN_ITEMS
-    )
     picture = b""
     try:
+        history, ahead = chart.chart_data(
+            job.s3, job.workload, job.params, form, job.inputs, manifest, items=SHOWN_ITEMS
+        )
         picture = chart.fan_chart(history, ahead, items=SHOWN_ITEMS, title=job.workload.label)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, PipelineError) and error.waiting_helps:
+            raise
         logger().warning("The forecast is published, but its picture could not be drawn", exc_info=True)
     else:
         caption = f"The end of the history and the forecast of {SHOWN_ITEMS} items, run `{job.run}`"

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from moto import mock_aws
 
+from bridge.__main__ import pace_from
 from bridge.announcer import EXECUTED, FAILED, Announcer
 from bridge.queue import Queue
 from bridge.relay import Pace, Relay, Stopped
@@ -455,6 +456,15 @@ def test_on_the_way_out_unconfirmed_messages_are_freed(bench: Bench) -> None:
     assert bench.left() == 1
     bench.come_back()
     assert bench.queue.receive(0), "the next bridge gets it without waiting for the time-out"
+
+
+@pytest.mark.parametrize(
+    "setting", ["POLL_S=21", "POLL_S=x", "LINGER_S=-1", "CONFIRM_S=nan", "CONFIRM_S=inf"]
+)
+def test_a_wait_that_is_none_is_refused_with_its_variable(setting: str) -> None:
+    name, _, value = setting.partition("=")
+    with pytest.raises(SystemExit, match="FORECAST_BRIDGE_"):
+        pace_from({f"FORECAST_BRIDGE_{name}": value})
 
 
 def test_sigterm_ends_the_program_although_the_queue_is_away() -> None:

@@ -373,8 +373,11 @@ def test_every_run_leaves_a_report_and_one_that_cannot_be_written_fails_nothing(
     assert "No new forecast was published: Check-Input" in site.text(refused)
 
 
-def test_a_picture_that_cannot_be_drawn_fails_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chart, "fan_chart", lambda *_, **__: (_ for _ in ()).throw(ValueError("no font")))
+@pytest.mark.parametrize("part", ["chart_data", "fan_chart"])
+def test_a_picture_that_cannot_be_drawn_fails_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr(chart, part, lambda *_, **__: (_ for _ in ()).throw(ValueError("no font")))
     state = site.run()
     assert state.message.startswith("Published")
     assert "data:image/png" not in site.text(f"runs/{site.manifest()['run']}/report.html")

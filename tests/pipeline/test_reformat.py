@@ -262,3 +262,8 @@ def test_a_large_export_needs_little_more_than_its_pieces(make_params):
     result, merged = run(make_params(), [body], rows_in_memory=9_000)
     assert result.rows == 10_000 * HORIZON * 3
     assert merged == run(make_params(), [body])[1]
+
+
+def test_a_first_line_without_end_is_not_read_to_its_end():
+    with pytest.raises(BadForecast, match="part has a first line of more than 64 KB"):
+        next(export.read_part(io.BytesIO(b"x" * 10**6), "part"))
