@@ -13,7 +13,6 @@ are in `rules`. Members that a run fills in itself (ARNs, paths) cannot be given
 """
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -37,7 +36,6 @@ from pipeline.timestamps import DEFAULT as DEFAULT_TIMESTAMP_FORMAT
 from pipeline.workload import PARAMS, Workload
 
 MOST_BYTES = 256 * 1024  # a hundred times as many as most files have
-LONGEST_NUMBER = 20  # letters that are shown of one
 MOST_DIGITS = 300  # of a whole number: one that a float can hold
 _FROM_RUN = "Leave it out; each run fills it in."
 _REQUIRED = ("DatasetGroup", "Datasets", "Predictor", "Forecast")
@@ -355,11 +353,7 @@ def _parse(raw: bytes, name: str) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8-sig")
         document = json.loads(
-            text,
-            object_pairs_hook=_without_repetition,
-            parse_constant=_no_constant,
-            parse_int=_whole_number,
-            parse_float=_number,
+            text, object_pairs_hook=_without_repetition, parse_constant=_no_constant, parse_int=_whole_number
         )
         _require_characters(document)
     except UnicodeDecodeError as error:
@@ -396,13 +390,6 @@ def _whole_number(digits: str) -> int:
     if len(digits) > MOST_DIGITS:
         raise _NotStrict(f"{digits[:10]}… has {len(digits)} digits; no number can be so large")
     return int(digits)
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise _NotStrict(f"{printable(text, LONGEST_NUMBER)} is beyond all numbers")
-    return number
 
 
 def _require_characters(document: Any) -> None:

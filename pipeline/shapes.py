@@ -7,6 +7,7 @@ anything is created, and all problems are reported together.
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -128,6 +129,9 @@ def _number(value: Any, shape: Any, path: str, filled_in: Mapping[str, str]) -> 
     whole = shape.type_name in ("integer", "long")
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         yield wrong_type(path, value, "a whole number without quotes" if whole else "a number without quotes")
+        return
+    if not math.isfinite(value):  # as 1e999 is read
+        yield wrong_type(path, value, "a finite number")
         return
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if (low is not None and value < low) or (high is not None and value > high):
