@@ -30,7 +30,6 @@ CONTROL = r"[\x00-\x1f\x7f]"
 EDGE_BLANK = r"^\s|\s$"
 FORMULA = r"^([=@]|[+-][^\d.])"
 
-UTC = ("UTC", "Etc/UTC", "Z", "+00:00")
 NO_ZONE = "Write all times in one zone and leave the zone out; TimeZone in params.json can name it."
 
 NO_TIME = "the cell is empty, and each row has to have a time"
@@ -315,24 +314,13 @@ class CellCheck:
     def _moments(
         self, attribute: Attribute, raw: pa.Array, positions: np.ndarray
     ) -> tuple[pa.Array, np.ndarray]:
-        """Times of a Parquet file.
-
-        What is meant by a zone is not the same to all services: the file holds UTC, programs show the
-        zone's clocks. Only where both say the same can it stay.
-        """
-        zoned = pa.types.is_timestamp(raw.type) and raw.type.tz is not None and raw.type.tz not in UTC
-        if zoned:
-            rule = (
-                f"the column has the time zone {printable(raw.type.tz)}, and services read times without one"
-            )
-            everywhere = np.ones(len(raw), dtype=bool)
-            self._report(attribute.name, rule, NO_ZONE, everywhere, positions, raw)
+        """Times of a Parquet file, which have no zone or UTC."""
         bad = _flags(pc.is_null(raw))
         self._report(attribute.name, NO_TIME, FILL, bad, positions, raw)
         absurd = _is_absurd(raw)
         self._report_absurd(attribute, absurd, positions, pc.cast(raw, _whole_numbers(raw.type)))
         times = pc.cast(pc.if_else(pa.array(absurd), None, raw), pa.timestamp("us"), safe=False)
-        return times, ~bad & ~absurd & (not zoned)
+        return times, ~bad & ~absurd
 
     def _report_absurd(
         self, attribute: Attribute, absurd: np.ndarray, positions: np.ndarray, shown: pa.Array

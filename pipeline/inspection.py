@@ -6,13 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.cells import NOT_A_NUMBER, NUMBER, CellCheck, Census, Expectation
+from pipeline.cells import NO_ZONE, NOT_A_NUMBER, NUMBER, CellCheck, Census, Expectation
 from pipeline.datafile import CsvFile, ParquetFile, Source, Unreadable, format_of
 from pipeline.fates import FateMap, FileFate, RowNumbers
 from pipeline.form import CSV, PARQUET, FileForm
 from pipeline.params import Attribute
-from pipeline.quality import BAD_ROW, EXAMPLES, Example, Finding
+from pipeline.quality import BAD_ROW, EXAMPLES, Example, Finding, printable
 from pipeline.rowlog import RowLog
+
+UTC = ("UTC", "Etc/UTC", "UCT", "Etc/UCT", "GMT", "Etc/GMT", "Zulu", "Z", "+00:00")
 
 
 class Inspection:
@@ -113,11 +115,10 @@ class Inspection:
         return [Finding(name, rule, remedy, column) for column in twice]
 
     def _type_problems(self, name: str, file: ParquetFile) -> list[Finding]:
-        remedy = "Write it as text, a number or a timestamp."
         return [
-            Finding(name, f"a column of the type {kind} cannot be read", remedy, attribute.name)
+            Finding(name, *problem, attribute.name)
             for attribute, kind in zip(self.spec.attributes, file.kinds, strict=False)
-            if not _is_readable(kind)
+            if (problem := _type_problem(attribute, kind))
         ]
 
     def _header(self, first_row: Sequence[str]) -> bool:
@@ -180,6 +181,17 @@ class Inspection:
         if file.too_broken:
             rule = f"more than {len(file.broken)} rows are broken; the rest was not read"
             self.findings.append(Finding(name, rule, "Check that this is the right file."))
+
+
+def _type_problem(attribute: Attribute, kind: pa.DataType) -> tuple[str, str] | None:
+    """What is wrong with a column's type, and the remedy."""
+    if not _is_readable(kind):
+        return f"a column of the type {kind} cannot be read", "Write it as text, a number or a timestamp."
+    # Some services take the UTC that the file holds, others what the zone's clocks show.
+    if attribute.type == "timestamp" and pa.types.is_timestamp(kind) and kind.tz not in (None, *UTC):
+        rule = f"the column has the time zone {printable(kind.tz)}, and services read times without one"
+        return rule, NO_ZONE
+    return None
 
 
 def _is_readable(kind: pa.DataType) -> bool:
