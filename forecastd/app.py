@@ -167,10 +167,9 @@ def _bind(settings: Settings, app: App, supervisor: Supervisor) -> Server:
 
     try:
         return Server((settings.host, settings.port), app, health)
-    except (OSError, OverflowError) as error:  # an address that is taken or none, or a port beyond all
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
         raise StartFailed(
-            f"forecastd cannot listen on {settings.host}:{settings.port}: {reason};"
+            f"forecastd cannot listen on {settings.host}:{settings.port}: {error.strerror or error};"
             " choose another --port or --host, or end what uses it."
         ) from error
 

@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +76,16 @@ class Settings:
         """Read the settings; an override that is None counts as not given.
 
         Raises:
-            ValueError: a variable has a value that cannot be used.
+            ValueError: a variable or an override has a value that cannot be used.
         """
-        given = {name: _read(name, environ[variable]) for name, variable in _variables(environ).items()}
+        given = {
+            name: _read(name, environ[variable], variable) for name, variable in _variables(environ).items()
+        }
         given.setdefault("region", _region(environ))
         given.setdefault("workers", _default_workers())
-        settings = cls(**given)
-        return replace(settings, **{name: value for name, value in overrides.items() if value is not None})
+        overriding = {name: str(value) for name, value in overrides.items() if value is not None}
+        given |= {name: _read(name, text, _option(name)) for name, text in overriding.items()}
+        return cls(**given)
 
     def to_environment(self) -> dict[str, str]:
         """Give the variables from which `from_environment` makes an equal object (for worker processes)."""
@@ -108,12 +111,16 @@ def _variables(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: variable for name, variable in names.items() if environ.get(variable)}
 
 
-def _read(name: str, text: str) -> Any:
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _read(name: str, text: str, source: str) -> Any:
     try:
         return _READERS.get(name, str)(text)
     except ValueError:
         raise ValueError(
-            f"FORECASTD_{name.upper()} is {text!r}, which cannot be read as {_EXPECTED.get(name, 'text')}."
+            f"{source} is {text!r}, which cannot be read as {_EXPECTED.get(name, 'text')}."
         ) from None
 
 

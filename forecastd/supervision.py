@@ -21,6 +21,7 @@ _LOOK_EVERY_S = 0.2
 _REST_S = 1.0  # after a look that failed
 _PATIENCE_S = 5.0  # for workers that were asked to end
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0  # between the starts of a worker that keeps dying
+_HEALTHY_S = 60.0  # a worker that lived so long does not keep dying
 
 
 @dataclass
@@ -30,6 +31,7 @@ class _Seat:
     number: int
     process: subprocess.Popen[bytes] | None = None
     pause_s: float = _SHORTEST_PAUSE_S
+    started_at: float = 0.0
     not_before: float = 0.0
 
     @property
@@ -94,6 +96,8 @@ class Supervisor:
                 "worker %s ended with %s and left %d jobs", seat.name, seat.process.returncode, jobs
             )
             seat.process = None
+            if time.monotonic() - seat.started_at > _HEALTHY_S:
+                seat.pause_s = _SHORTEST_PAUSE_S
             seat.not_before = time.monotonic() + seat.pause_s
             seat.pause_s = min(2 * seat.pause_s, _LONGEST_PAUSE_S)
         if seat.process is None and time.monotonic() >= seat.not_before:
@@ -110,6 +114,7 @@ class Supervisor:
             f"serve-{os.getpid()}-{seat.number}",
         ]
         seat.process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
+        seat.started_at = time.monotonic()
         logger.info("worker %s started", seat.name)
 
 

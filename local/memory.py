@@ -231,10 +231,13 @@ class Memory:
             self._wake.wait()
             self._closing.wait(LAZY_S)
             self._wake.clear()
+            late = self._take_late()
             try:
-                self._save(self._take_late())
+                self._save(late)
             except Exception:
                 log.exception("could not save a snapshot; the next change tries again")
+                with self._late_lock:
+                    self._late |= late
 
     def _take_late(self) -> set[str]:
         with self._late_lock:

@@ -2,6 +2,7 @@
 
 import http.client
 import select
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -53,9 +54,16 @@ class Proxy:
         if connection is None:
             connection = http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT_S)
             self._local.connection = connection
-        elif connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
-            connection.close()  # readable between two requests: the end of the stream
+        elif connection.sock is not None and _is_readable(connection.sock):
+            connection.close()  # between two requests that is the end of the stream
         return connection
+
+
+def _is_readable(sock: socket.socket) -> bool:
+    """Whether something lies there to be read; `select` knows no descriptors above 1,023."""
+    watch = select.poll()
+    watch.register(sock, select.POLLIN)
+    return bool(watch.poll(0))
 
 
 def read_body(environ: dict[str, Any]) -> bytes:

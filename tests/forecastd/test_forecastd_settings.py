@@ -15,6 +15,13 @@ def test_variables_are_read_and_the_command_line_wins() -> None:
     assert settings.host == "127.0.0.1"
 
 
+def test_what_the_command_line_says_is_checked_as_variables_are() -> None:
+    with pytest.raises(
+        ValueError, match="--workers is '-1', which cannot be read as a whole number from 0 on"
+    ):
+        Settings.from_environment({}, workers=-1)
+
+
 def test_workers_get_the_same_settings() -> None:
     settings = Settings(
         data_dir=Path("/tmp/x"),
@@ -56,7 +63,7 @@ def test_a_port_beyond_all_is_refused_at_the_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert __main__.main(["serve", "--port", "65536", "--data-dir", str(tmp_path)]) == 1
-    assert "cannot listen on 127.0.0.1:65536" in capsys.readouterr().err
+    assert "--port is '65536', which cannot be read as a whole number" in capsys.readouterr().err
 
 
 def test_the_cores_are_shared_among_the_workers() -> None:

@@ -293,3 +293,26 @@ def test_a_database_that_is_busy_leaves_no_seat_empty(
         time.sleep(0.01)
     supervisor.stop()
     assert asked[0] == asked[1] != asked[2]
+
+
+def test_only_a_worker_that_keeps_dying_has_to_wait_for_longer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Dead:
+        pid, returncode = 1, 1
+
+        @staticmethod
+        def poll() -> int:
+            return 1
+
+    now = [0.0]
+    monkeypatch.setattr(supervision.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(supervision.subprocess, "Popen", lambda *_, **__: Dead())
+    supervisor, seat, pauses = Supervisor(bench.settings, bench.store), supervision._Seat(0), []
+    for lived in (1.0, 1.0, 1.0, 61.0):
+        supervisor._look_after(seat)
+        now[0] = seat.started_at + lived
+        supervisor._look_after(seat)
+        pauses.append(round(seat.not_before - now[0], 9))
+        now[0] = seat.not_before
+    assert pauses == [0.2, 0.4, 0.8, 0.2]
