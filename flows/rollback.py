@@ -20,13 +20,14 @@ from prefect.states import Completed, Failed
 from blocks.installation import Installation
 from flows.crashes import refuse_to_crash_for_ever
 from flows.subject import label_of, workload_of
+from flows.tags import said_aim, say_aim
 from flows.turn import turn
 from pipeline import rollback as archive
 from pipeline.errors import PipelineError
 from pipeline.workload import Workload
 from tasks.log import logger
 from tasks.notify import notify_of_failure
-from tasks.roll_back import choose_forecast, notify_of_rollback, roll_back
+from tasks.roll_back import Wanted, choose_forecast, notify_of_rollback, roll_back
 from tasks.step import StepFailed
 
 
@@ -56,7 +57,7 @@ def roll_back_workload(
     workload = workload_of(bucket or place.bucket, folder=folder)
     try:
         refuse_to_crash_for_ever()
-        wanted = choose_forecast(place, workload, run)
+        wanted = _meant(place, workload, run)
         with turn(workload.label):
             published = roll_back(place, workload, wanted)
         notify_of_rollback(place, workload, published)
@@ -65,7 +66,17 @@ def roll_back_workload(
         return _end_badly(place, workload, StepFailed.of(error, "Roll-Back"))
 
 
+def _meant(place: Installation, workload: Workload, run: str | None) -> Wanted:
+    """What to go back to: chosen once, as others may have published when a crashed run starts again."""
+    if (aim := said_aim()) is not None:
+        return Wanted.of(aim)
+    wanted = choose_forecast(place, workload, run)
+    say_aim(str(wanted))
+    return wanted
+
+
 def _end_badly(place: Installation, workload: Workload, failed: StepFailed) -> State[Any]:
+    say_aim(None)  # whoever has it run again has seen why it failed, and means what is published then
     logger().error("%s", failed, exc_info=None if failed.is_expected else failed)
     notify_of_failure(place, workload, failed, return_state=True)
     return Failed(message=str(failed))

@@ -10,6 +10,8 @@ from prefect.runtime import flow_run
 from tasks.log import logger
 from tasks.runs import CONTENT
 
+AIM = "back to "
+
 
 def retag(client: SyncPrefectClient, given: str | None, replaced: Callable[[str], bool]) -> None:
     """Take away the tags to be replaced, and set one instead, if one is given."""
@@ -24,10 +26,29 @@ def say_content(run: str) -> None:
     Should it fail, reconciliation leaves this content alone, and no other. Where the server cannot be
     told, it takes the run for one of whatever content lies there.
     """
+    _say(CONTENT, run)
+
+
+def say_aim(aim: str | None) -> None:
+    """Tag this flow run with what it has decided to do, or with nothing, as it may start again."""
+    _say(AIM, aim)
+
+
+def said_aim() -> str | None:
+    """What this flow run decided to do before it was started again; None if it decided nothing yet."""
     if flow_run.get_id() is None:  # outside of a server
+        return None
+    with get_client(sync_client=True) as client:
+        tags = client.read_flow_run(UUID(flow_run.get_id())).tags
+    return next((tag.removeprefix(AIM) for tag in tags if tag.startswith(AIM)), None)
+
+
+def _say(prefix: str, text: str | None) -> None:
+    if flow_run.get_id() is None:
         return
+    tag = None if text is None else f"{prefix}{text}"
     try:
         with get_client(sync_client=True) as client:
-            retag(client, f"{CONTENT}{run}", lambda tag: tag.startswith(CONTENT))
+            retag(client, tag, lambda tag: tag.startswith(prefix))
     except httpx.HTTPError as error:
-        logger().warning("The server was not told that this run is about the content %s: %s", run, error)
+        logger().warning("The server was not told “%s%s” of this run: %s", prefix, text or "", error)

@@ -25,6 +25,15 @@ class Wanted:
     run: str
     instead_of: str | None  # the run whose forecast is to be replaced; None: whatever is published
 
+    def __str__(self) -> str:
+        return f"{self.run} instead of {self.instead_of}" if self.instead_of else self.run
+
+    @classmethod
+    def of(cls, words: str) -> "Wanted":
+        """What was written as a text."""
+        run, _, instead_of = words.partition(" instead of ")
+        return cls(run, instead_of or None)
+
 
 @step("Choose-Forecast")
 def choose_forecast(place: Installation, workload: Workload, run: str | None) -> Wanted:

@@ -4,10 +4,14 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import boto3
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.flow_engine import run_flow
+from prefect.states import Pending
 
 from flows import rollback
 from pipeline import publications, tables
@@ -207,6 +211,36 @@ def test_a_rollback_does_not_replace_what_was_published_while_it_waited(
     assert f"run {corrected} replaced it. Nothing was changed" in capsys.readouterr().err
     assert back(site, "--run", first[0]) == 0, "whoever names a run means it"
     assert live(site) == first
+
+
+def test_a_rollback_that_is_killed_while_it_waits_still_means_what_it_meant(
+    two: tuple[Site, tuple[str, str, str], tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, first, second = two
+    given = {"bucket": site.name, "folder": None, "run": None, "installation": site.name}
+    with get_client(sync_client=True) as client:
+        made = client.create_flow_run(rollback.roll_back_workload, parameters=given)
+
+        def attempt() -> State[Any]:
+            client.set_flow_run_state(made.id, Pending(), force=True)
+            now = client.read_flow_run(made.id)
+            return run_flow(rollback.roll_back_workload, now, given, return_type="state")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(rollback, "turn", _die)
+            with pytest.raises(KeyboardInterrupt):
+                attempt()
+        assert f"back to {first[0]} instead of {second[0]}" in client.read_flow_run(made.id).tags
+        site.upload(days=7)
+        assert site.run().is_completed()
+        corrected = site.manifest()["run"]
+        state = attempt()
+        assert state.is_failed()
+        assert f"run {corrected} replaced it. Nothing was changed" in state.message
+        assert site.manifest()["run"] == corrected
+
+        assert attempt().is_completed(), "somebody has read that, and means what is published now"
+        assert site.manifest()["run"] == second[0]
 
 
 def test_an_archive_that_was_emptied_is_made_anew_when_its_content_comes_back(
