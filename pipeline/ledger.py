@@ -123,8 +123,9 @@ def keep(s3: Any, workload: Workload, params: Params, history: Sequence[str]) ->
         frequency is left out: what came cannot be compared with it.
     """
     scores: list[Score] = []
+    known = {score.run: score for score in kept(s3, workload)}
     for manifest, window in _windows(s3, workload, params, history):
-        found = _computed(s3, workload, params, manifest, window)
+        found = _computed(s3, workload, params, manifest, window, known.get(manifest.run))
         if found is not None:
             score, objects = found
             for rel, body in objects.items():
@@ -143,7 +144,7 @@ def again(
         Each score, newest forecast first, with the objects that belong into the ledger: place → bytes.
     """
     for manifest, window in _windows(s3, workload, params, history):
-        found = _computed(s3, workload, params, manifest, window, is_known=False)
+        found = _computed(s3, workload, params, manifest, window)
         if found is not None:
             yield found
 
@@ -153,7 +154,8 @@ def _windows(
 ) -> Iterator[tuple[Manifest, "_Window"]]:
     """The forecasts that can be compared, newest first, each with the part of the history that it needs."""
     names = [one.run for one in publish.archived(s3, workload)]
-    described = [m for name in names if (m := comparable(s3, workload, params, name)) is not None]
+    asked = storage.at_once(lambda run: comparable(s3, workload, params, run), names)
+    described = [manifest for manifest in asked if manifest is not None]
     window: _Window | None = None
     for manifest in sorted(described, key=lambda m: (m.last, m.run), reverse=True):
         if window is None or not window.holds(manifest):
@@ -163,7 +165,8 @@ def _windows(
 
 def kept(s3: Any, workload: Workload) -> list[Score]:
     """The scores in the ledger, oldest forecast first."""
-    found = [storage.read_json(s3, workload, _outcome(run)) for run in storage.folders(s3, workload, FOLDER)]
+    runs = storage.folders(s3, workload, FOLDER)
+    found = storage.at_once(lambda run: storage.read_json(s3, workload, _outcome(run)), runs)
     return sorted((Score(**one) for one in found if one), key=lambda one: (one.last, one.run))
 
 
@@ -347,9 +350,14 @@ def _meaning(params: Params) -> tuple[Any, ...]:
 
 
 def _computed(
-    s3: Any, workload: Workload, params: Params, manifest: Manifest, window: _Window, is_known: bool = True
+    s3: Any,
+    workload: Workload,
+    params: Params,
+    manifest: Manifest,
+    window: _Window,
+    known: Score | None = None,
 ) -> tuple[Score, dict[str, bytes]] | None:
-    """How one forecast turned out, and the objects that tell of it; no objects if that is known already.
+    """How one forecast turned out, and the objects that tell of it; no objects if it is known to be so.
 
     None if nothing has come yet, or the forecast cannot be read.
     """
@@ -359,7 +367,6 @@ def _computed(
     if not np.isfinite(actual).any():
         return None
     history = _digest(window.history.items, np.hstack([actual, naive]))
-    known = scored(s3, workload, manifest.run) if is_known else None
     if known is not None and known.history == history and known.horizon is not None:
         return known, {}
     sums = _Sums(manifest.types)

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
@@ -14,8 +16,20 @@ from pipeline.workload import Workload
 ONE_REQUEST = TransferConfig(multipart_threshold=5 * 1024**3, use_threads=False)
 BLOCK_BYTES = 1024 * 1024
 MOST_DELETED = 1000  # keys of one DeleteObjects request
+AT_ONCE = 8  # questions that wait for S3 at the same time; a client keeps ten connections
 # How S3 says that an object is not, or is no longer, what a conditional request expects.
 NOT_AS_EXPECTED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+
+Thing = TypeVar("Thing")
+Answer = TypeVar("Answer")
+
+
+def at_once(ask: Callable[[Thing], Answer], things: Sequence[Thing]) -> list[Answer]:
+    """What S3 answers to small questions about many things, in their order: an archive may hold thousands."""
+    if len(things) <= AT_ONCE:
+        return [ask(thing) for thing in things]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(ask, things))
 
 
 def read_json(s3: Any, workload: Workload, rel: str) -> dict[str, Any] | None:
