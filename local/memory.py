@@ -41,6 +41,23 @@ TRIES = 20
 _LOCKS = (type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Event)
 
 
+_etag_of_moto: Any = vars(FakeKey)["etag"].fget
+
+
+def _etag(key: Any) -> Any:
+    """moto's ETag of an object, whose bytes it reads without a look whether another thread is reading them.
+
+    Two that read one file turn its position back and forth; an upload could be kept without its bytes.
+    """
+    if key._etag is not None:
+        return _etag_of_moto(key)
+    with key.lock:
+        return _etag_of_moto(key)
+
+
+FakeKey.etag = property(_etag)  # type: ignore[method-assign, assignment]
+
+
 class _Pickler(cloudpickle.Pickler):
     """Pickles locks as new, free ones: who held them does not survive a process."""
 
