@@ -20,7 +20,7 @@ from pipeline import outcome, storage
 from pipeline.ledger import Score
 from pipeline.outcome import Losses
 from pipeline.policy.drift import Drift
-from pipeline.quantiles import outermost, quantile
+from pipeline.quantiles import level, outermost
 from pipeline.workload import Workload
 
 LEAST_STEPS = 3  # of a forecast that have come, or all that it has; one day alone may be a feast
@@ -135,8 +135,8 @@ def covered(score: Score) -> tuple[float, float] | None:
     ends = outermost(score.coverage)
     if ends is None or score.inside is None:
         return None
-    low, high = (quantile(label) or 0.0 for label in ends)
-    return score.inside, high - low
+    low, high = ends
+    return score.inside, level(high) - level(low)
 
 
 def _enough(found: Sequence[float], limits: Drift) -> bool:

@@ -30,7 +30,7 @@ from pipeline.forecastfile import Block, Layout, blocks
 from pipeline.frequency import Frequency
 from pipeline.params import Params
 from pipeline.publish import FILE, Manifest
-from pipeline.quantiles import middle, outermost, quantile
+from pipeline.quantiles import level, middle, outermost, quantile
 from pipeline.recent import Recent, joined, shifted, steps_ahead, steps_back
 from pipeline.workload import Workload
 
@@ -78,10 +78,10 @@ class Score:
         if self.naive_wape is not None:
             better = "better" if self.wape < self.naive_wape else "worse"
             told += f"; a seasonal naive forecast of the same time by {self.naive_wape:.1%}: it was {better}"
-        labels = sorted(self.coverage, key=lambda label: quantile(label) or 0.0)
+        labels = sorted(self.coverage, key=level)
         if self.inside is not None:
             low, high = labels[0], labels[-1]
-            wanted = (quantile(high) or 0.0) - (quantile(low) or 0.0)
+            wanted = level(high) - level(low)
             told += f". Between its {low} and {high} lay {self.inside:.0%} of what came"
             told += f", of {wanted:.0%} that should"
         return f"{told}."
@@ -308,8 +308,8 @@ def _shifts(actual: np.ndarray, forecast: np.ndarray, types: Sequence[str], midd
     def total(values: np.ndarray) -> np.ndarray:
         return np.asarray(np.where(known, values, 0.0).sum(axis=1))
 
-    above = total(forecast[..., types.index(high)] - centre) / NORMAL.inv_cdf(quantile(high) or 0.0)
-    below = total(centre - forecast[..., types.index(low)]) / NORMAL.inv_cdf(1 - (quantile(low) or 0.0))
+    above = total(forecast[..., types.index(high)] - centre) / NORMAL.inv_cdf(level(high))
+    below = total(centre - forecast[..., types.index(low)]) / NORMAL.inv_cdf(1 - level(low))
     error = total(actual - centre)
     width = np.where(error > 0, above, below)
     return np.asarray(error[width > 0] / width[width > 0])

@@ -18,7 +18,12 @@ def type_order(label: str) -> int:
 
 def quantile(label: str) -> float | None:
     """The quantile that a label names; None for the mean."""
-    return None if label == MEAN else int(label[1:]) / 100
+    return None if label == MEAN else level(label)
+
+
+def level(label: str) -> float:
+    """The level of a quantile, given its label: 0.1 of p10."""
+    return int(label[1:]) / 100
 
 
 def outermost(labels: Iterable[str]) -> tuple[str, str] | None:

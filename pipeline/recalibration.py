@@ -28,7 +28,7 @@ from pipeline import drift, ledger, record
 from pipeline.errors import Missing
 from pipeline.params import Params
 from pipeline.policy.recalibration import Recalibration
-from pipeline.quantiles import MEAN, MEDIAN, has_interval, outermost, quantile
+from pipeline.quantiles import MEAN, MEDIAN, has_interval, level, outermost
 from pipeline.workload import Workload
 
 # Factors that are told apart, a hundredth from one to the next; 1 is in their middle.
@@ -221,7 +221,7 @@ def _reach(
     known = np.where(error > 0, has_above, has_below)
     reach = np.zeros(len(actual))
     np.divide(np.abs(error), width, out=reach, where=known)
-    share_low, share_high = (quantile(types[place]) or 0.0 for place in (places[0], places[2]))
+    share_low, share_high = (level(types[place]) for place in (places[0], places[2]))
     promised = np.where(has_above, share_high, 1.0) - np.where(has_below, share_low, 0.0)
     tells = (has_above | has_below) & np.isfinite(actual)
     return (reach * before.factor)[tells], promised[tells]

@@ -132,9 +132,8 @@ def _row_numbers(seen: int, length: int, skipped: list[int]) -> np.ndarray:
         skipped: the numbers of the rows that are none, ascending.
     """
     places = np.arange(seen, seen + length)  # among the good rows
-    broken = (
-        np.asarray(skipped, np.int64) - 1 - np.arange(len(skipped))
-    )  # places before which one was skipped
+    # The places before which a row was skipped.
+    broken = np.asarray(skipped, np.int64) - 1 - np.arange(len(skipped))
     return places + 1 + np.searchsorted(broken, places, side="right")
 
 

@@ -244,25 +244,34 @@ def test_too_many_files_and_too_much_data_are_refused(
     assert record.message == "Quota limit of 1e-09 GB data size has been reached"
 
 
+def busy_at_first(usual: Callable[..., Any], asked: list[tuple[Any, ...]]) -> Callable[..., Any]:
+    """A function of the store that finds the database locked once; `asked` gets each call's arguments."""
+
+    def answer(*arguments: Any) -> Any:
+        asked.append(arguments)
+        if len(asked) == 1:
+            raise sqlite3.OperationalError("database is locked")
+        return usual(*arguments)
+
+    return answer
+
+
+def wait_for(asked: list[tuple[Any, ...]], calls: int) -> None:
+    until = time.monotonic() + 10
+    while len(asked) < calls and time.monotonic() < until:
+        time.sleep(0.01)
+
+
 def test_a_lease_is_renewed_again_after_the_database_was_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = Bench(tmp_path, lease_s=0.2)
     bench.add()
-    renew, asked = Store.renew, []
-
-    def busy_at_first(store: Store, arn: str, worker: str, lease_s: float) -> str | None:
-        asked.append(arn)
-        if len(asked) == 1:
-            raise sqlite3.OperationalError("database is locked")
-        return renew(store, arn, worker, lease_s)
-
-    monkeypatch.setattr(Store, "renew", busy_at_first)
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(Store, "renew", busy_at_first(Store.renew, asked))
 
     def run(job: Job) -> dict[str, Any]:
-        until = time.monotonic() + 10
-        while len(asked) < 3 and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_for(asked, 3)
         return {}
 
     record = bench.work(run)
@@ -276,21 +285,12 @@ def test_a_database_that_is_busy_leaves_no_seat_empty(
 ) -> None:
     bench = Bench(tmp_path, workers=1)
     monkeypatch.setattr(supervision, "_REST_S", 0.01)
-    release, asked = bench.store.release, []
-
-    def busy_at_first(worker: str) -> int:
-        asked.append(worker)
-        if len(asked) == 1:
-            raise sqlite3.OperationalError("database is locked")
-        return release(worker)
-
-    monkeypatch.setattr(bench.store, "release", busy_at_first)
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(bench.store, "release", busy_at_first(bench.store.release, asked))
     monkeypatch.setattr(supervision.sys, "executable", "true")  # a worker that ends at once
     supervisor = Supervisor(bench.settings, bench.store)
     supervisor.start()
-    until = time.monotonic() + 10
-    while len(asked) < 3 and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_for(asked, 3)
     supervisor.stop()
     assert asked[0] == asked[1] != asked[2]
 
