@@ -8,7 +8,8 @@ server's memory and dies with it; what the server's database says of a run does 
 """
 
 import datetime as dt
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -21,6 +22,9 @@ from tasks.runs import ENDED, LIVE, KnownRun, is_silent, runs
 
 # Ten heartbeats: the automation that misses a run after three has had its chance.
 SILENT_AFTER = dt.timedelta(minutes=5)
+
+# A machine that has just woken up hears of its runs with their next heartbeat; one may be late.
+TIME_TO_ANSWER_S = 60.0
 
 # Longer than any automation's pause: by now it would have acted.
 LEFT_AFTER = 2 * START_AGAIN_AFTER
@@ -46,10 +50,13 @@ def revive(client: SyncPrefectClient, now: dt.datetime) -> tuple[int, int]:
     return end_silent_runs(client, now), restart_crashed_runs(client, now)
 
 
-def end_silent_runs(client: SyncPrefectClient, now: dt.datetime) -> int:
+def end_silent_runs(
+    client: SyncPrefectClient, now: dt.datetime, wait: Callable[[float], None] = time.sleep
+) -> int:
     """Call crashed what is at work by its state but has given no sign of life; an automation starts it again.
 
-    What was being cancelled is called cancelled.
+    What was being cancelled is called cancelled. Nobody is judged at first sight: after a night with the lid
+    closed all have been silent.
 
     Returns:
         How many there were.
@@ -57,6 +64,9 @@ def end_silent_runs(client: SyncPrefectClient, now: dt.datetime) -> int:
     at_work = (run for run in runs(client, AT_WORK, flows=FLOWS) if run.is_deployed)
     old = [run for run in at_work if run.due and now - run.due > SILENT_AFTER]
     silent = [run for run in old if is_silent(client, run, now - SILENT_AFTER)]
+    if silent:
+        wait(TIME_TO_ANSWER_S)
+        silent = [run for run in silent if is_silent(client, run, now - SILENT_AFTER)]
     for run in silent:
         made = Cancelled if run.state == "CANCELLING" else Crashed
         end: State[None] = made(message=f"No sign of life for {SILENT_AFTER.seconds // 60} minutes.")

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 from local.parts import Part, parts_of
 from local.processes import MARK, Process, end, marked
 from local.settings import ROOT, Settings
-from local.watch import Child, Watch
+from local.watch import AwakeClock, Child, Watch
 
 log = logging.getLogger("supervisor")
 
@@ -37,7 +36,7 @@ class Supervisor:
         self,
         settings: Settings,
         parts: Iterable[Part] | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
         spawn: Callable[[Part], Child] | None = None,
     ) -> None:
         self.settings = settings
@@ -45,6 +44,7 @@ class Supervisor:
         self.failure = ""
         self.stopping = threading.Event()
         self.environment = {**settings.environment(os.environ), MARK: str(settings.folder)}
+        clock = clock or AwakeClock()
         self.watches = [
             Watch(part, spawn or self._spawn, self._end, self._say, clock)
             for part in (parts if parts is not None else parts_of(settings))

@@ -4,6 +4,7 @@ waiting ─▶ starting ─▶ well ─▶ (died) ─▶ resting ─▶ starting
                └─▶ done (parts that run once)
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -24,6 +25,9 @@ SILENT_S = 60.0
 # After so long without trouble, earlier deaths are forgotten.
 FORGIVEN_S = 60.0
 
+# Between two looks at the clock lie a few probes or the end of one part. What is longer was sleep.
+LONGEST_TURN_S = 20.0
+
 
 class Child(Protocol):
     """A started process."""
@@ -31,6 +35,25 @@ class Child(Protocol):
     pid: int
 
     def poll(self) -> int | None: ...
+
+
+class AwakeClock:
+    """Seconds in which the supervisor was awake.
+
+    While a laptop's lid is closed, or a virtual machine or container is paused, no part answers, and no part
+    is to blame; some systems' clocks go on in that time.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = clock()
+        self._awake = 0.0
+
+    def __call__(self) -> float:
+        now = self._clock()
+        self._awake += min(now - self._last, LONGEST_TURN_S)
+        self._last = now
+        return self._awake
 
 
 Spawn = Callable[[Part], Child]

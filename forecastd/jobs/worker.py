@@ -59,7 +59,18 @@ class Worker:
             if not ready:
                 self._when_idle()
                 ready = True
-            end.wait(self._settings.poll_s)
+            self._rest(end)
+
+    def _rest(self, end: threading.Event) -> None:
+        """Wait for the next look.
+
+        When a machine wakes up, all leases of the night have run out. Whoever goes on working renews its own
+        within a second; none is taken from it before.
+        """
+        settings, began = self._settings, self._store.now()
+        end.wait(settings.poll_s)
+        if self._store.now() - began > settings.poll_s + settings.lease_s / 2:
+            end.wait(settings.lease_s / 4)
 
     def work_once(self) -> bool:
         """Do the next job, if there is one.

@@ -27,7 +27,7 @@ from local.settings import ROOT, Settings
 from local.supervisor import Supervisor
 from pipeline.workload import Workload
 from tests.chaos.faults import FaultProxy, Plan, no_fault
-from tests.flows.conftest import _migrated_database
+from tests.prefect_database import migrated_database
 from tests.stack.harness import free_ports, until
 
 BUCKET = "chaos"
@@ -137,7 +137,7 @@ class World:
     def __enter__(self) -> "World":
         home = self.settings.folder / "prefect"
         home.mkdir(parents=True)
-        shutil.copy(_migrated_database(), home / "prefect.db")
+        shutil.copy(migrated_database(), home / "prefect.db")
         self._watching.start()
         until(lambda: self.supervisor.state != "starting", "the services to start", 240)
         assert self.supervisor.state == "up", self.supervisor.failure

@@ -5,8 +5,6 @@ import functools
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +17,7 @@ import pytest
 
 from tests import moto_server
 from tests.flows.fake_forecast import FakeForecast
+from tests.prefect_database import migrated_database
 
 ROOT = Path(__file__).resolve().parents[2]
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -49,22 +48,10 @@ PARAMS = {
 }
 
 
-def _migrated_database() -> Path:
-    """An empty database with today's tables, made once per Prefect version: that takes most of the start."""
-    import prefect
-
-    made = Path(tempfile.gettempdir()) / f"prefect-template-{prefect.__version__}.db"
-    if not made.exists():
-        part = made.with_suffix(f".{os.getpid()}")
-        url = f"sqlite+aiosqlite:///{part}"
-        subprocess.run(
-            [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            env={**os.environ, "PREFECT_SERVER_DATABASE_CONNECTION_URL": url},
-        )
-        part.rename(made)
-    return made
+@pytest.fixture(autouse=True)
+def silent_runs_are_judged_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reconciliation gives runs without a sign of life no time to answer; tests end no waiting run."""
+    monkeypatch.setattr("flows.revival.TIME_TO_ANSWER_S", 0.0)
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +68,7 @@ def prefect_server() -> Iterator[None]:
 
     from blocks.installation import Installation
 
-    template = _migrated_database()
+    template = migrated_database()
 
     def seeded() -> str:
         folder = tempfile.mkdtemp()

@@ -4,7 +4,7 @@ import datetime as dt
 import json
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from prefect import Flow
@@ -13,12 +13,13 @@ from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled, Cancelling, Completed, Crashed, Pending, Running, Scheduled, State
 
 from flows import reconcile as module
+from flows import revival
 from flows.forecast import forecast_workload
 from flows.notices import notice
 from flows.reconcile import reconcile
 from flows.revival import MOST_DEATHS_AT_START, end_silent_runs, restart_crashed_runs
 from flows.rollback import roll_back_workload
-from tasks.runs import KnownRun, runs
+from tasks.runs import KnownRun, is_silent, runs
 from tests.flows.conftest import Site
 
 
@@ -231,6 +232,25 @@ def test_a_run_without_a_sign_of_life_comes_to_its_end(
     state = client.read_flow_run(UUID(run.id)).state
     assert state is not None
     assert state.type == after
+
+
+def test_a_run_that_answers_when_the_machine_has_woken_up_goes_on(
+    site: Site, client: SyncPrefectClient
+) -> None:
+    reconciled(site)
+    (run,) = started(client, site)
+    end(client, run, Pending(), Running())
+    morning = now(seconds=revival.SILENT_AFTER.seconds)  # what comes from here on is news
+
+    def heartbeat(seconds: float) -> None:
+        resource = {"prefect.resource.id": f"prefect.flow-run.{run.id}"}
+        event = {"event": "prefect.flow-run.heartbeat", "resource": resource, "id": str(uuid4())}
+        client.request("POST", "/events", json=[{**event, "occurred": now().isoformat()}]).raise_for_status()
+        while is_silent(client, run, morning - revival.SILENT_AFTER):
+            pass  # the server stores events a moment after it has taken them
+
+    end_silent_runs(client, morning, heartbeat)
+    assert state_of(client, run) == "Running"
 
 
 @pytest.mark.parametrize("other", [notice, roll_back_workload, reconcile], ids=lambda flow: flow.name)

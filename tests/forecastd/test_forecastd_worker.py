@@ -1,6 +1,7 @@
 """A worker with made-up jobs: however a job ends, the record is settled and the worker lives on."""
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -260,6 +261,46 @@ def wait_for(asked: list[tuple[Any, ...]], calls: int) -> None:
     until = time.monotonic() + 10
     while len(asked) < calls and time.monotonic() < until:
         time.sleep(0.01)
+
+
+class Waits(threading.Event):
+    """Lets things happen while a worker waits, one after the other, and ends it after the last."""
+
+    def __init__(self, *happen: Callable[[], None]) -> None:
+        super().__init__()
+        self._happen = list(happen)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._happen.pop(0)()
+        if not self._happen:
+            self.set()
+        return self.is_set()
+
+
+@pytest.mark.parametrize("still_works", [True, False])
+def test_after_a_night_whoever_still_works_keeps_its_job(bench: Bench, still_works: bool) -> None:
+    now = [1_000.0]
+    bench.store = Store(bench.settings.database_path, lambda: now[0])
+    bench.add()
+    assert bench.store.claim("other", bench.settings.lease_s)
+
+    def sleep_for_a_night() -> None:
+        now[0] += 8 * 3600
+
+    def wake_up() -> None:
+        now[0] += 1
+        if still_works:
+            assert bench.store.renew(ARN, "other", bench.settings.lease_s) == "CREATE_IN_PROGRESS"
+
+    begun: list[str] = []
+
+    def run(job: Job) -> dict[str, Any]:
+        begun.append(job.worker)
+        return {}
+
+    worker = Worker(bench.store, bench.blobs, bench.settings, {"Forecast": run}, FakeObjects(), "w")  # type: ignore[arg-type]
+    worker.run(Waits(sleep_for_a_night, wake_up, lambda: None))
+    assert begun == ([] if still_works else ["w"])
 
 
 def test_a_lease_is_renewed_again_after_the_database_was_busy(

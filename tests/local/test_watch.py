@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from local.parts import Part
-from local.watch import DEATHS_AT_START, FORGIVEN_S, SILENT_S, Child, Watch
+from local.watch import DEATHS_AT_START, FORGIVEN_S, SILENT_S, AwakeClock, Child, Watch
 
 
 @dataclass
@@ -166,3 +166,25 @@ def test_a_part_is_not_replaced_for_the_silence_of_what_it_needs(scene: Scene) -
     assert scene.turn(watch, SILENT_S) == "well"
     assert scene.turn(watch, SILENT_S - 1, there) == "well", "it has as long as usual to come back"
     assert scene.turn(watch, 6, there) == "resting"
+
+
+def test_a_part_is_not_blamed_for_the_sleep_of_the_machine(scene: Scene) -> None:
+    watch = scene.watch()
+    watch.clock = AwakeClock(lambda: scene.now)
+    started(scene, watch)
+    scene.is_well = False  # as nothing is in the first moments after a lid was opened
+    assert scene.turn(watch, 8 * 3600) == "well"
+    scene.is_well = True
+    assert scene.turn(watch, 6) == "well"
+    assert (len(scene.children), watch.restarts) == (1, 0)
+
+
+def test_what_stays_silent_after_the_sleep_is_replaced(scene: Scene) -> None:
+    watch = scene.watch()
+    watch.clock = AwakeClock(lambda: scene.now)
+    started(scene, watch)
+    scene.is_well = False
+    scene.turn(watch, 8 * 3600)
+    for _ in range(10):
+        scene.turn(watch, 6)
+    assert watch.restarts == 1

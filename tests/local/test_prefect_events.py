@@ -1,0 +1,150 @@
+"""What the local Prefect server does with the news of runs after it was killed, or its machine was asleep."""
+
+import asyncio
+import importlib
+import shutil
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
+
+import pytest
+import sqlalchemy as sa
+from prefect.server.database import provide_database_interface
+from prefect.server.events import triggers
+from prefect.server.events.ordering import EventArrivedEarly, memory
+from prefect.server.events.schemas.automations import Automation, Firing
+from prefect.server.events.schemas.events import ReceivedEvent, RelatedResource, Resource
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_settings
+
+from blocks.recovery import FLOW, LOST, LOST_AFTER, recovery
+from local.parts import parts_of
+from local.settings import ROOT, Settings
+from tests.prefect_database import migrated_database
+
+
+def crashed(received_s_ago: float) -> ReceivedEvent:
+    """A change of state that follows one which nobody remembers."""
+    received = datetime.now(UTC) - timedelta(seconds=received_s_ago)
+    return ReceivedEvent(
+        occurred=received,
+        received=received,
+        event="prefect.flow-run.Crashed",
+        resource=Resource({"prefect.resource.id": f"prefect.flow-run.{uuid.uuid4()}"}),
+        payload={},
+        id=uuid.uuid4(),
+        follows=uuid.uuid4(),
+    )
+
+
+def loaded() -> ModuleType:
+    """The module that the server of the local stack is told to load."""
+    (server,) = [part for part in parts_of(Settings(ROOT)) if part.name == "prefect"]
+    name = server.environment["PREFECT_SERVER_EVENTS_CAUSAL_ORDERING"]
+    return importlib.reload(importlib.import_module(name))
+
+
+def test_an_event_waits_ten_seconds_for_one_that_will_never_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "PRECEDING_EVENT_LOOKBACK", memory.PRECEDING_EVENT_LOOKBACK)  # put back after
+    module = loaded()
+    order = module.CausalOrdering("a test")
+    asyncio.run(order.wait_for_leader(crashed(11)))
+    with pytest.raises(EventArrivedEarly):
+        asyncio.run(order.wait_for_leader(crashed(0)))
+
+
+class Listening:
+    """A Prefect database with the automation that misses heartbeats, and a run of which one is overdue."""
+
+    RUN = "prefect.flow-run.6f9cf7a2"
+
+    def __init__(self) -> None:
+        self.database = provide_database_interface()
+        self.automation = Automation.model_validate(
+            next(each for each in recovery() if each.name == LOST).model_dump()
+        )
+        self.crashed: list[Firing] = []
+
+    async def begin(self) -> None:
+        async with self.database.session_context(begin_transaction=True) as session:
+            session.add(self.database.Automation(**self.automation.model_dump()))
+        triggers.load_automation(self.automation)
+
+    async def miss_a_heartbeat(self) -> None:
+        """The run was last heard of 100 seconds ago."""
+        (trigger,) = self.automation.triggers()
+        end = datetime.now(UTC) - timedelta(seconds=10)
+        buckets, own = self.database.AutomationBucket, {"trigger_id": trigger.id}
+        own = {**own, "automation_id": self.automation.id, "bucketing_key": [self.RUN], "count": 0}
+        async with self.database.session_context(begin_transaction=True) as session:
+            await session.execute(sa.delete(buckets))
+            session.add(buckets(**own, start=end - LOST_AFTER, end=end, last_operation="a test"))
+        triggers.next_proactive_runs.clear()
+
+    def heartbeat(self) -> ReceivedEvent:
+        flow = {"prefect.resource.role": "flow", "prefect.resource.name": FLOW}
+        return ReceivedEvent(
+            occurred=datetime.now(UTC),
+            event="prefect.flow-run.heartbeat",
+            resource=Resource({"prefect.resource.id": self.RUN}),
+            related=[RelatedResource({"prefect.resource.id": "prefect.flow.1", **flow})],
+            payload={},
+            id=uuid.uuid4(),
+            received=datetime.now(UTC),
+        )
+
+
+def listening(scene: Callable[[Listening], Awaitable[None]], tmp_path: Path) -> None:
+    """Play a scene on a database of its own, with the module as the server loads it."""
+    shutil.copy(migrated_database(), tmp_path / "prefect.db")
+    url = f"sqlite+aiosqlite:///{tmp_path / 'prefect.db'}"
+
+    loaded()
+
+    async def play() -> None:
+        place = Listening()
+
+        async def act(firing: Firing) -> None:
+            place.crashed.append(firing)
+
+        with patch.object(triggers, "act", act):
+            await place.begin()
+            await scene(place)
+
+    with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}):
+        try:
+            asyncio.run(play())
+        finally:
+            triggers.automations_by_id.clear()
+            triggers.triggers.clear()
+
+
+def test_a_run_is_missed_while_the_server_listens(tmp_path: Path) -> None:
+    async def scene(place: Listening) -> None:
+        await triggers.evaluate_proactive_triggers()
+        await place.miss_a_heartbeat()
+        await triggers.evaluate_proactive_triggers()
+        assert len(place.crashed) == 1
+
+    listening(scene, tmp_path)
+
+
+def test_nobody_is_missed_at_the_first_look_after_a_night(tmp_path: Path) -> None:
+    async def scene(place: Listening) -> None:
+        await place.miss_a_heartbeat()
+        await triggers.evaluate_proactive_triggers()
+        assert not place.crashed
+
+    listening(scene, tmp_path)
+
+
+def test_the_first_heartbeat_after_a_night_is_no_crash(tmp_path: Path) -> None:
+    async def scene(place: Listening) -> None:
+        await place.miss_a_heartbeat()
+        await triggers.reactive_evaluation(place.heartbeat())
+        await triggers.evaluate_proactive_triggers()
+        assert not place.crashed
+
+    listening(scene, tmp_path)
