@@ -52,7 +52,7 @@ from tasks.notify import notify, notify_of_failure
 from tasks.roll_back import Wanted, notify_of_rollback, roll_back
 from tasks.step import StepFailed
 from tasks.strategy_choice import strategy_choice
-from tasks.take_stock import Stock, take_stock
+from tasks.take_stock import Stock, take_stock, was_overtaken
 from tasks.update_quicksight import update_quicksight
 from tasks.update_resources import republish, update_resources
 from tasks.write_report import write_report
@@ -96,10 +96,26 @@ def forecast_workload(
     try:
         refuse_to_crash_for_ever()
         workload = workload_of(bucket, key, folder)
-        with turn(workload.label):
-            return _work(place, workload)
+        return _in_turn(place, workload)
     except Exception as error:
         return _end_badly(place, workload, StepFailed.of(error, "Start"))
+
+
+def _in_turn(place: Installation, workload: Workload) -> State[Any]:
+    """Do what there is to do as soon as no other run works on it.
+
+    A run can lose its turn without knowing, as when its machine is asleep, and another publish meanwhile. It
+    replaces nothing then, nor is it to blame if its resources are gone or others: it takes another turn.
+    """
+    try:
+        with turn(workload.label):
+            return _work(place, workload)
+    except StepFailed as failed:
+        if failed.job is None or not was_overtaken(failed.job):
+            raise
+        logger().warning("Another run published while this one was at work, looking again (%s)", failed)
+    with turn(workload.label):
+        return _work(place, workload)
 
 
 def _work(place: Installation, workload: Workload) -> State[Any]:

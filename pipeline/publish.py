@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline import publications, storage, timestamps
-from pipeline.errors import BadForecast, Missing, NotYet, translated
+from pipeline.errors import BadForecast, Missing, NotYet, Overtaken, translated
 from pipeline.export import Part
 from pipeline.reformat import Reformatted
 from pipeline.workload import Workload
@@ -175,6 +175,7 @@ def publish(
     kind: Kind = "publish",
     by: str | None = None,
     held: Iterable[str] = (),
+    follows: int | None = None,
 ) -> Manifest:
     """Makes the run's archived forecast the current one; a repetition changes nothing.
 
@@ -182,10 +183,13 @@ def publish(
         kind: whether the forecast is new, or comes back from the archive.
         by: the page of the flow run that does it.
         held: runs whose content must not be published again by itself.
+        follows: the number of the publication that is to be replaced (0: the first is still to come); any
+            where it is None.
 
     Raises:
         Missing: if the run left no forecast in the archive.
         BadForecast: if the archive does not hold what was archived.
+        Overtaken: if another publication has replaced the one that was to be.
         NotYet: if somebody else published at the same moment.
     """
     described = description(s3, workload, run)
@@ -194,6 +198,12 @@ def publish(
     if before is not None and before.run == run:
         manifest = before
     else:
+        if before is not None and follows not in (None, before.number):
+            raise Overtaken(
+                f"Run {before.run} published a forecast of {workload.label} while run {run} was at work, "
+                "and may know newer data.",
+                "Nothing was changed. Run it again if its data are the newer ones.",
+            )
         if kind != "publish":
             _verify(s3, workload, described)
         _copy_for_readers(s3, workload, run)

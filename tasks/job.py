@@ -14,13 +14,19 @@ from pipeline.workload import Workload
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done, for whom, and under which names; `run` is the fingerprint of the content."""
+    """What is to be done, for whom, and under which names.
+
+    Attributes:
+        run: the fingerprint of the content.
+        replaces: the number of the publication that readers saw when the content was found; 0: none.
+    """
 
     place: Installation
     workload: Workload
     params: Params
     inputs: Inputs
     run: str
+    replaces: int = 0
 
     @cached_property
     def names(self) -> Names:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from blocks.installation import Installation
 from pipeline import inputs, params, publish, record
 from pipeline.accuracy import Accuracy
+from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
 from pipeline.form import InputForm
 from pipeline.publish import Manifest
@@ -82,8 +83,18 @@ def look(place: Installation, workload: Workload) -> Stock:
     s3 = place.client("s3")
     settings = params.read(s3, workload)
     found = inputs.take_stock(s3, workload, settings)
-    job = Job(place, workload, settings, found, fingerprint(workload, settings, found))
-    published, earlier = publish.current(s3, workload), record.read(s3, workload, job.run)
+    published = publish.current(s3, workload)
+    run, number = fingerprint(workload, settings, found), published.number if published else 0
+    job, earlier = Job(place, workload, settings, found, run, number), record.read(s3, workload, run)
     concluded = published is None or publish.is_concluded(s3, workload, published)
-    archived = earlier is not None and earlier.is_published and publish.is_archived(s3, workload, job.run)
+    archived = earlier is not None and earlier.is_published and publish.is_archived(s3, workload, run)
     return Stock(job, published, earlier, concluded, archived)
+
+
+def was_overtaken(job: Job) -> bool:
+    """Whether another run has published since the job's content was found."""
+    try:
+        live = publish.current(job.s3, job.workload)
+    except PipelineError:  # whatever went wrong before this is what there is to tell
+        return False
+    return live is not None and live.run != job.run and live.number != job.replaces

@@ -38,7 +38,8 @@ class Published:
 def update_resources(job: Job, form: InputForm) -> Published:
     """Publish the archived forecast, and let the tables point to it."""
     charttable.keep(job.s3, job.workload, job.params, job.run, recent.staged(job.s3, job.workload, job.run))
-    new = publish.publish(job.s3, job.workload, job.run, by=flow_run.get_flow_run_ui_url())
+    page = flow_run.get_flow_run_ui_url()
+    new = publish.publish(job.s3, job.workload, job.run, by=page, follows=job.replaces)
     published = _publish(job, form, new, _register_runs(job, new))
     inputs.unstage(job.s3, job.workload, job.run)
     return published
@@ -47,7 +48,8 @@ def update_resources(job: Job, form: InputForm) -> Published:
 @step("Update-Resources", "Update-Resources from history")
 def republish(job: Job, form: InputForm) -> Published:
     """Publish the forecast of this content again, which an earlier run made and another has replaced."""
-    back = publish.publish(job.s3, job.workload, job.run, kind="republish", by=flow_run.get_flow_run_ui_url())
+    page = flow_run.get_flow_run_ui_url()
+    back = publish.publish(job.s3, job.workload, job.run, kind="republish", by=page, follows=job.replaces)
     return _publish(job, form, back)
 
 

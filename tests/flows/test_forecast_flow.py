@@ -1,13 +1,18 @@
 """The whole flow on a real Prefect server, with S3 and friends on loopback and a service in memory."""
 
+import contextvars
 import re
+import threading
 from typing import Any
 
 import boto3
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 
 from pipeline import chart, messages, report, tables
+from pipeline.workload import Workload
+from tasks.runs import turn_name
 from tests.flows.conftest import Site, shared
 from tests.flows.fake_forecast import client_error
 
@@ -340,6 +345,28 @@ def test_a_file_that_changes_during_the_check_is_looked_at_again(
     assert state.is_completed(), state.message
     assert site.published()[1].startswith("2024-01-07 00:00:00"), "the newest content wins"
     assert site.forecast.created()["create_auto_predictor"] == 1
+
+
+@pytest.mark.parametrize("at", ["create_dataset_import_job", "create_forecast"])
+def test_a_run_that_was_asleep_while_another_published_replaces_nothing(site: Site, at: str) -> None:
+    outside = contextvars.copy_context()  # of the run that is about to begin
+
+    def sleep() -> None:
+        with get_client(sync_client=True) as client:  # what the server does when the lease has run out
+            slot = GlobalConcurrencyLimitUpdate(active_slots=0)
+            client.update_global_concurrency_limit(turn_name(Workload(site.name).label), slot)
+        site.upload(days=6)
+        other = threading.Thread(target=outside.run, args=(site.run,))
+        other.start()
+        other.join()
+
+    site.forecast.before[at] = sleep
+    state = site.run()
+    assert state.is_completed(), state.message
+    assert state.message.startswith("Already forecast")
+    assert site.published()[1].startswith("2024-01-07 00:00:00"), "the newest content stays"
+    assert site.manifest()["number"] == 1
+    assert len(site.mail()) == 1
 
 
 def test_a_key_that_is_no_input_fails_with_a_reason(site: Site) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipeline import publications, publish, record, storage
-from pipeline.errors import BadForecast, Missing, NotYet, PipelineError
+from pipeline.errors import BadForecast, Missing, NotYet, Overtaken, PipelineError
 from pipeline.export import Part
 from pipeline.publish import MANIFEST, Manifest
 from pipeline.record import Record
@@ -248,6 +248,17 @@ def test_two_that_publish_at_once_do_not_overwrite_each_other(s3, workload, arch
         publish.publish(s3, workload, "one", at(1))
     assert publish.current(s3, workload).run == "two"
     assert publish.publish(s3, workload, "one", at(3)).previous == "two"
+
+
+def test_what_somebody_else_has_replaced_meanwhile_is_left_alone(s3, workload, archived):
+    for run in ("one", "two", "three"):
+        archived(run)
+    first = publish.publish(s3, workload, "one", at(1), follows=0)
+    newer = publish.publish(s3, workload, "three", at(2), follows=first.number)
+    with pytest.raises(Overtaken, match="Run three published a forecast"):
+        publish.publish(s3, workload, "two", at(3), follows=first.number)
+    assert publish.current(s3, workload) == newer
+    assert publish.publish(s3, workload, "three", at(4), follows=first.number) == newer, "a repetition"
 
 
 def test_a_swap_whose_answer_was_lost_counts_as_done(s3, workload, archived, monkeypatch):
