@@ -28,6 +28,7 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt
 	@echo 'Installing the pinned packages into $(VENV) (once; a few minutes) …'
 	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet \
 		-r requirements-dev.txt -c constraints.txt
+	@$(BIN)/python -m local.openmp
 	@touch $@
 
 neural: venv  ## add what Deep_AR_Plus and CNN-QR need (torch; some 800 MB)

@@ -1,6 +1,7 @@
 """The command line: `python -m forecastd serve` and `python -m forecastd worker`."""
 
 import argparse
+import ctypes
 import logging
 import os
 import sys
@@ -61,7 +62,22 @@ def _settings(options: argparse.Namespace) -> Settings:
             f"FORECASTD_CLUSTER is {settings.cluster}, which needs the package distributed: install it with"
             " `pip install -r requirements-cluster.txt -c constraints.txt`."
         )
+    _require_lightgbm()
     return settings
+
+
+def _require_lightgbm() -> None:
+    """LightGBM's own library, without the rest: what it needs of the system is missing on small images."""
+    found = find_spec("lightgbm")
+    for folder in (found and found.submodule_search_locations) or ():
+        for library in Path(folder, "lib").glob("lib_lightgbm.*"):
+            try:
+                ctypes.CDLL(str(library))
+            except OSError as error:
+                raise StartFailed(
+                    f"LightGBM cannot be loaded: {error}. It needs the OpenMP runtime: install libgomp1"
+                    " (Debian, Ubuntu), libgomp (Fedora, RHEL) or libomp (macOS, Homebrew)."
+                ) from error
 
 
 def _serve(settings: Settings, options: argparse.Namespace) -> None:

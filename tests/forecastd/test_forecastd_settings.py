@@ -88,3 +88,14 @@ def test_a_cluster_without_its_package_is_refused_at_the_start(
     monkeypatch.setattr(__main__, "find_spec", lambda name: None)
     assert __main__.main(["serve", "--port", "0"]) == 1
     assert "pip install -r requirements-cluster.txt" in capsys.readouterr().err
+
+
+def test_a_system_on_which_lightgbm_cannot_be_loaded_is_told_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(path: str) -> None:
+        raise OSError("libgomp.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(__main__.ctypes, "CDLL", load)
+    assert __main__.main(["serve", "--port", "0", "--data-dir", str(tmp_path)]) == 1
+    assert "install libgomp1 (Debian" in capsys.readouterr().err
