@@ -7,7 +7,7 @@ machine, worker or process died is running again within about two minutes of its
 worker is there. What it had done is found and kept. The flow counts its own attempts and ends the circle.
 
 A Prefect server that was killed meanwhile forgets what its automations were about to do, and holds events of
-runs from before for a quarter of an hour (the local stack's: ten seconds, see local.prefect_events.py);
+runs from before for a quarter of an hour (the local stack's: ten seconds, see local/prefect_server.py);
 reconciliation finds such a run in the server's database and restarts it (flows.revival).
 
 A process that dies before the flow begins cannot count (its code may not even load): it is started again

@@ -65,7 +65,7 @@ def parts_of(settings: Settings) -> list[Part]:
             start_s=240,  # the first start creates the database: 12 to 30 s, on a busy machine more
             environment={
                 "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-                "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "local.prefect_events",
+                "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "local.prefect_server",
                 "PYTHONPATH": str(ROOT),
             },
             address=settings.prefect_url,

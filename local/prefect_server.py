@@ -1,4 +1,4 @@
-"""What the local Prefect server does otherwise with events: it may be killed, and its machine may sleep.
+"""What the local Prefect server does otherwise: it may be killed, its machine may sleep, it uses SQLite.
 
 **Order.** A change of state names the change before it, and waits until that was handled. A server that was
 killed has forgotten what it handled: every run that was under way would have its next change of state (it
@@ -10,10 +10,18 @@ was closed for a while, or the server was away, it would call every run at work 
 process do the same work. Nobody could be heard while nobody listened: after such a gap all get their whole
 time once more.
 
+**Garbage.** Whichever thread allocates too much collects the garbage, the one of the event loop, too. A
+forgotten cursor that it finds wants the lock of its connection; when that connection's thread is waiting for
+another that writes, and the writer needs the event loop to go on, everything stands still until SQLite gives
+up after a minute. So a thread of its own collects it; that one may wait.
+
 Named in PREFECT_SERVER_EVENTS_CAUSAL_ORDERING, which is the seam that Prefect offers for the order. For the
 silence it has none; two of its functions are wrapped.
 """
 
+import gc
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any
@@ -34,6 +42,8 @@ LONGEST_LOOK = timedelta(seconds=30)
 memory.PRECEDING_EVENT_LOOKBACK = PATIENCE
 
 CausalOrdering = memory.CausalOrdering
+
+COLLECT_EVERY_S = 0.2
 
 # When each automation's trigger was last looked after by this process.
 _looked: dict[UUID, datetime] = {}
@@ -82,3 +92,27 @@ async def _evaluate_event(event: ReceivedEvent, depth: int = 0) -> None:
 
 triggers.evaluate_proactive_triggers = _evaluate_who_is_missed
 triggers.reactive_evaluation = _evaluate_event
+
+
+def due(counts: tuple[int, ...], thresholds: tuple[int, ...]) -> int | None:
+    """The oldest generation that Python itself would collect now, by its own thresholds."""
+    full = [count > most > 0 for count, most in zip(counts, thresholds, strict=True)]
+    return max((generation for generation, is_full in enumerate(full) if is_full), default=None)
+
+
+def _collect_for_ever() -> None:
+    while True:
+        time.sleep(COLLECT_EVERY_S)
+        generation = due(gc.get_count(), gc.get_threshold())
+        if generation is not None:
+            gc.collect(generation)
+
+
+def collect_elsewhere() -> None:
+    """Leave the garbage of this process to a thread of its own."""
+    if gc.isenabled():
+        gc.disable()
+        threading.Thread(target=_collect_for_ever, name="garbage", daemon=True).start()
+
+
+collect_elsewhere()

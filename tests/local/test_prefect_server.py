@@ -1,8 +1,10 @@
-"""What the local Prefect server does with the news of runs after it was killed, or its machine was asleep."""
+"""The local Prefect server: news of runs after it was killed or its machine was asleep, and its garbage."""
 
 import asyncio
+import gc
 import importlib
 import shutil
+import threading
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -148,3 +150,18 @@ def test_the_first_heartbeat_after_a_night_is_no_crash(tmp_path: Path) -> None:
         assert not place.crashed
 
     listening(scene, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("counts", "generation"),
+    [((700, 10, 10), None), ((701, 10, 10), 0), ((5, 11, 10), 1), ((701, 3, 11), 2)],
+)
+def test_garbage_is_collected_when_python_would(counts: tuple[int, ...], generation: int | None) -> None:
+    assert loaded().due(counts, (700, 10, 10)) == generation
+
+
+def test_the_thread_of_the_event_loop_collects_no_garbage() -> None:
+    gc.enable()
+    loaded()
+    assert not gc.isenabled()
+    assert "garbage" in [thread.name for thread in threading.enumerate()]
