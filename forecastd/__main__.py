@@ -62,7 +62,6 @@ def _settings(options: argparse.Namespace) -> Settings:
             f"FORECASTD_CLUSTER is {settings.cluster}, which needs the package distributed: install it with"
             " `pip install -r requirements-cluster.txt -c constraints.txt`."
         )
-    _require_lightgbm()
     return settings
 
 
@@ -83,12 +82,14 @@ def _require_lightgbm() -> None:
 def _serve(settings: Settings, options: argparse.Namespace) -> None:
     from forecastd.app import serve
 
+    _require_lightgbm()
     serve(settings)
 
 
 def _work(settings: Settings, options: argparse.Namespace) -> None:
     for variable, value in settings.numeric_environment.items():
-        os.environ.setdefault(variable, value)  # before anything numeric is imported
+        os.environ.setdefault(variable, value)  # before anything numeric is loaded
+    _require_lightgbm()
     from forecastd.jobs.objects import Objects
     from forecastd.jobs.runners import RUNNERS, load_training_libraries
     from forecastd.jobs.worker import Worker

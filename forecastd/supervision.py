@@ -104,7 +104,8 @@ class Supervisor:
             self._fill(seat)
 
     def _fill(self, seat: _Seat) -> None:
-        environment = {**os.environ, **self.settings.to_environment()}
+        # Numeric libraries read theirs when they are loaded, some of them as Python starts.
+        environment = {**self.settings.numeric_environment, **os.environ, **self.settings.to_environment()}
         command = [
             sys.executable,
             "-m",

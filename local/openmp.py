@@ -27,7 +27,10 @@ REMEDY = (
 
 
 class OpenMpMissing(Exception):
-    """LightGBM cannot be loaded here; the message says what to install."""
+    """LightGBM cannot be loaded here; the message says why, and what to install."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"LightGBM cannot be loaded: {why}\n{REMEDY}")
 
 
 def trouble() -> str:
@@ -47,7 +50,7 @@ def runtime_in(wheel: Path) -> bytes:
             own = path.rpartition("/")[2]
             if COPY.fullmatch(own):
                 return named(archive.read(path), own)
-    raise OpenMpMissing(f"{wheel.name} carries no libgomp. {REMEDY}")
+    raise OpenMpMissing(f"{wheel.name} carries no libgomp.")
 
 
 def named(library: bytes, own: str) -> bytes:
@@ -83,17 +86,17 @@ def provide() -> None:
     if not why:
         return
     if NAME not in why:  # another system's library, or another reason
-        raise OpenMpMissing(f"LightGBM cannot be loaded: {why}\n{REMEDY}")
+        raise OpenMpMissing(why)
     print("This system has no OpenMP runtime (libgomp), which LightGBM needs: getting one …", flush=True)
     try:
         with tempfile.TemporaryDirectory() as folder:
             library = runtime_in(_fetched(folder))
     except (subprocess.CalledProcessError, ValueError) as error:
-        raise OpenMpMissing(f"LightGBM cannot be loaded: {why}\n{REMEDY}") from error
+        raise OpenMpMissing(why) from error
     install(library, Path(sys.prefix), Path(sysconfig.get_path("purelib")))
     why = trouble()
     if why:
-        raise OpenMpMissing(f"LightGBM cannot be loaded: {why}\n{REMEDY}")
+        raise OpenMpMissing(why)
 
 
 if __name__ == "__main__":

@@ -100,8 +100,8 @@ def due(counts: tuple[int, ...], thresholds: tuple[int, ...]) -> int | None:
     return max((generation for generation, is_full in enumerate(full) if is_full), default=None)
 
 
-def _collect_for_ever() -> None:
-    while True:
+def _collect() -> None:
+    while not gc.isenabled():  # until somebody lets Python do it again
         time.sleep(COLLECT_EVERY_S)
         generation = due(gc.get_count(), gc.get_threshold())
         if generation is not None:
@@ -112,7 +112,7 @@ def collect_elsewhere() -> None:
     """Leave the garbage of this process to a thread of its own."""
     if gc.isenabled():
         gc.disable()
-        threading.Thread(target=_collect_for_ever, name="garbage", daemon=True).start()
+        threading.Thread(target=_collect, name="garbage", daemon=True).start()
 
 
 collect_elsewhere()

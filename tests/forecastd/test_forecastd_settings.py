@@ -1,5 +1,6 @@
 """Settings: from variables, overridden by the command line, and passed on to workers unchanged."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,19 @@ def test_a_system_on_which_lightgbm_cannot_be_loaded_is_told_what_it_lacks(
     monkeypatch.setattr(__main__.ctypes, "CDLL", load)
     assert __main__.main(["serve", "--port", "0", "--data-dir", str(tmp_path)]) == 1
     assert "install libgomp1 (Debian" in capsys.readouterr().err
+
+
+def test_a_worker_says_how_many_threads_before_a_library_that_asks_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, found = Settings().numeric_environment, {}
+    for name in wanted:
+        monkeypatch.delenv(name, raising=False)
+
+    def load(path: str) -> None:
+        found.update({name: os.environ.get(name) for name in wanted})
+        raise OSError("far enough")
+
+    monkeypatch.setattr(__main__.ctypes, "CDLL", load)
+    assert __main__.main(["worker", "--data-dir", str(tmp_path)]) == 1
+    assert found == wanted

@@ -6,7 +6,7 @@ import importlib
 import shutil
 import threading
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +25,12 @@ from blocks.recovery import FLOW, LOST, LOST_AFTER, recovery
 from local.parts import parts_of
 from local.settings import ROOT, Settings
 from tests.prefect_database import migrated_database
+
+
+@pytest.fixture(autouse=True)
+def garbage_is_left_to_python_again() -> Iterator[None]:
+    yield
+    gc.enable()
 
 
 def crashed(received_s_ago: float) -> ReceivedEvent:
@@ -78,11 +84,11 @@ class Listening:
         """The run was last heard of 100 seconds ago."""
         (trigger,) = self.automation.triggers()
         end = datetime.now(UTC) - timedelta(seconds=10)
-        buckets, own = self.database.AutomationBucket, {"trigger_id": trigger.id}
-        own = {**own, "automation_id": self.automation.id, "bucketing_key": [self.RUN], "count": 0}
+        buckets = self.database.AutomationBucket
+        own = {"automation_id": self.automation.id, "trigger_id": trigger.id, "bucketing_key": [self.RUN]}
         async with self.database.session_context(begin_transaction=True) as session:
             await session.execute(sa.delete(buckets))
-            session.add(buckets(**own, start=end - LOST_AFTER, end=end, last_operation="a test"))
+            session.add(buckets(**own, count=0, start=end - LOST_AFTER, end=end, last_operation="a test"))
         triggers.next_proactive_runs.clear()
 
     def heartbeat(self) -> ReceivedEvent:
