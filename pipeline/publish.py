@@ -78,6 +78,10 @@ class Manifest:
         """The first and the last time that it speaks of, in words."""
         return timestamps.span(self.first, self.last)
 
+    def overtook(self, run: str, number: int) -> bool:
+        """Whether it is another run's, and replaced the publication of that number, which `run` had seen."""
+        return self.run != run and self.number != number
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return {**asdict(self), "first": self.first.isoformat(), "last": self.last.isoformat()}
@@ -198,7 +202,7 @@ def publish(
     if before is not None and before.run == run:
         manifest = before
     else:
-        if before is not None and follows not in (None, before.number):
+        if before is not None and follows is not None and before.overtook(run, follows):
             raise Overtaken(
                 f"Run {before.run} published a forecast of {workload.label} while run {run} was at work, "
                 "and may know newer data.",

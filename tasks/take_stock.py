@@ -97,4 +97,4 @@ def was_overtaken(job: Job) -> bool:
         live = publish.current(job.s3, job.workload)
     except PipelineError:  # whatever went wrong before this is what there is to tell
         return False
-    return live is not None and live.run != job.run and live.number != job.replaces
+    return live is not None and live.overtook(job.run, job.replaces)
