@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from forecastd.series import public_holidays
 from forecastd.series.frequency import Frequency
 
-COUNTRY_CODES = {"UK": "GB"}  # Amazon's code where it is not the ISO code of the holiday library
 FAR_DAYS = 15  # distances to holidays beyond this are all the same
 MOST_STEPS_IN_A_DAY = 96  # finer phases of the day are merged to quarters of an hour
 
@@ -53,29 +53,12 @@ def columns(times: pd.DatetimeIndex, frequency: Frequency) -> dict[str, np.ndarr
     return phases
 
 
-def holidays_by_date(country: str, first_year: int, last_year: int) -> dict[pd.Timestamp, str]:
-    """The name of the public holiday on each date; empty for a country that the library does not know."""
-    import holidays
-
-    code = COUNTRY_CODES.get(country, country)
-    try:
-        calendar = holidays.country_holidays(code, years=range(first_year, last_year + 1), language="en_US")
-    except NotImplementedError:
-        return {}
-    return {pd.Timestamp(date): _plain(name) for date, name in sorted(calendar.items())}
-
-
-def _plain(name: str) -> str:
-    """The first name where several holidays share a day; a day off in its place keeps its own name."""
-    return name.split(";")[0].strip()
-
-
 def holiday_names(times: pd.DatetimeIndex, frequency: Frequency, country: str | None) -> np.ndarray:
     """The holiday that falls into each step, or an empty text; object [len(times)]."""
     names = np.full(len(times), "", object)
     if country is None or not len(times) or frequency.unit == "Y":
         return names
-    dates = holidays_by_date(country, times[0].year, times[-1].year + 1)
+    dates = public_holidays.names_by_date(country, times[0].year, times[-1].year + 1)
     if not dates:
         return names
     days = times.normalize()
@@ -95,7 +78,7 @@ def days_to_holidays(times: pd.DatetimeIndex, country: str | None) -> tuple[np.n
     far = np.full(len(times), FAR_DAYS)
     if country is None or not len(times):
         return far, far
-    dates = sorted(holidays_by_date(country, times[0].year - 1, times[-1].year + 1))
+    dates = sorted(public_holidays.names_by_date(country, times[0].year - 1, times[-1].year + 1))
     if not dates:
         return far, far
     holidays = np.array(dates, "datetime64[D]").astype(int)

@@ -10,10 +10,10 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from forecastd.models import calendar
 from forecastd.models.history import History, interpolated
 from forecastd.models.per_series import Holidays, Method, OneSeries, PerSeries
 from forecastd.models.quantiles import GRID
+from forecastd.series import public_holidays
 
 SAMPLES = 300  # of the future, from which the quantiles are read
 
@@ -49,7 +49,7 @@ def _holidays(history: History) -> Holidays:
     if history.holiday_country is None or history.frequency.unit not in ("min", "H", "D", "W"):
         return []
     times = history.times
-    days = calendar.holidays_by_date(history.holiday_country, times[0].year, times[-1].year + 1)
+    days = public_holidays.names_by_date(history.holiday_country, times[0].year, times[-1].year + 1)
     if history.frequency.unit != "W":
         return list(days.items())
     end = times[-1] + history.frequency.offset

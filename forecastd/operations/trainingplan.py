@@ -1,24 +1,14 @@
 """The training plan: everything a worker must know to train a predictor, whichever call asked for it."""
 
-import re
 from typing import Any
 
 from forecastd.errors import InvalidInput
 from forecastd.operations.featurization import Filling
 from forecastd.operations.forecasttypes import quantiles_of
 from forecastd.operations.ground import Ground
+from forecastd.series import public_holidays
 
 DEFAULT_METRIC = "AverageWeightedQuantileLoss"
-
-# The country codes of the API's description; `UK` stands for Great Britain.
-HOLIDAY_COUNTRIES = frozenset(
-    re.findall(
-        r"\w+",
-        "AL AR AT AU BA BE BG BO BR BY CA CH CL CO CR CZ DE DK EC EE ES ET FI FR GB GR HR HU IE IN IS IT JP"
-        " KR KZ LI LT LU LV MD ME MK MT MX NG NI NL NO NZ PA PE PL PT PY RO RS RU SE SI"
-        " SK UA AE UK US UY VE ZA",
-    )
-)
 
 
 def make_plan(
@@ -103,9 +93,9 @@ def holiday_country(features: dict[str, list[str]]) -> str | None:
     if "holiday" not in features:
         return None
     countries = features["holiday"]
-    if len(countries) != 1 or countries[0] not in HOLIDAY_COUNTRIES:
+    if len(countries) != 1 or countries[0] not in public_holidays.countries():
         raise InvalidInput(
             f"The holiday calendar needs one country code, such as US or DE; given is:"
             f" {', '.join(countries)}."
         )
-    return "GB" if countries[0] == "UK" else countries[0]
+    return countries[0]

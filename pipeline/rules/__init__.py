@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import Problem
-from pipeline.rules import datasets, filling, predictor, sections, times
+from pipeline.rules import datasets, filling, predictor, sections, times, training
 from pipeline.rules.draft import Draft
 
-RULES = datasets.RULES + times.RULES + predictor.RULES + filling.RULES + sections.RULES
+RULES = datasets.RULES + times.RULES + predictor.RULES + training.RULES + filling.RULES + sections.RULES
 
 
 def check(document: Mapping[str, Any]) -> list[Problem]:

@@ -9,6 +9,9 @@ from pipeline.domains import DOMAINS
 from pipeline.errors import Problem
 from pipeline.frequency import Frequency
 
+ALGORITHMS = ("ARIMA", "CNN-QR", "Deep_AR_Plus", "ETS", "NPTS", "Prophet")
+ALGORITHM_PREFIX = "arn:aws:forecast:::algorithm/"
+
 
 def is_auto(predictor: Mapping[str, Any]) -> bool:
     """Whether the members of a predictor are CreateAutoPredictor's."""
@@ -55,6 +58,12 @@ class Draft:
         self.settings = self.predictor if self.auto else object_of(self.predictor, "FeaturizationConfig")
         self.frequency = _frequency(self.settings.get("ForecastFrequency"))
         self.datasets = list(self._well_formed())
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm that is asked for by name; empty where there is no such one."""
+        name = text_of(self.predictor, "AlgorithmArn").removeprefix(ALGORITHM_PREFIX)
+        return "" if self.auto or name not in ALGORITHMS else name
 
     def of_type(self, dataset_type: str) -> DraftDataset | None:
         return next((dataset for dataset in self.datasets if dataset.type == dataset_type), None)

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import holidays
+
 from pipeline.domains import DOMAINS, RELATED, TARGET
 from pipeline.errors import Problem
 from pipeline.rules.draft import Draft, DraftDataset, Rule, fillings, object_of, strings_of, text_of
@@ -95,6 +97,8 @@ def _holiday(where: str, countries: list[str]) -> Iterator[Problem]:
     if len(countries) != 1 or not re.fullmatch("[A-Z]{2}", countries[0]):
         rule = "the holiday calendar needs one country, of two capital letters"
         yield Problem(where, ", ".join(map(shown, countries)), rule, f'Give its {COUNTRY}, such as "US".')
+    elif countries[0] not in holidays.list_supported_countries():
+        yield Problem(where, shown(countries[0]), "no country has this code", 'Correct it: "US", "DE", "KR".')
 
 
 def _weather(where: str, target: DraftDataset | None) -> Iterator[Problem]:

@@ -7,27 +7,20 @@ from pipeline.domains import TARGET
 from pipeline.errors import Problem
 from pipeline.export import TIME, TYPE
 from pipeline.quantiles import DEFAULT_TYPES, MEAN, type_label
-from pipeline.rules.draft import Draft, Rule, is_whole, object_of, strings_of, text_of
+from pipeline.rules.draft import (
+    ALGORITHM_PREFIX,
+    ALGORITHMS,
+    Draft,
+    Rule,
+    is_whole,
+    object_of,
+    strings_of,
+)
 from pipeline.shapes import nearest, shown
 
 LONGEST_HORIZON = 500
 MOST_TYPES = 5
 MOST_WINDOWS = 5
-ALGORITHMS = ("ARIMA", "CNN-QR", "Deep_AR_Plus", "ETS", "NPTS", "Prophet")
-TUNABLE = ("CNN-QR", "Deep_AR_Plus")
-# What TrainingParameters may hold; the other algorithms have none.
-HYPERPARAMETERS = {
-    "CNN-QR": ("context_length", "use_related_data", "use_item_metadata", "epochs"),
-    "Deep_AR_Plus": (
-        "context_length", "epochs", "learning_rate", "learning_rate_decay", "likelihood",
-        "max_learning_rate_decays", "num_averaged_models", "num_cells", "num_layers",
-    ),
-    "NPTS": (
-        "context_length", "kernel_type", "exp_kernel_weights", "use_seasonal_model",
-        "use_default_time_features",
-    ),
-}  # fmt: skip
-ALGORITHM_PREFIX = "arn:aws:forecast:::algorithm/"
 
 
 def _horizon(draft: Draft) -> Iterator[Problem]:
@@ -108,33 +101,6 @@ def _algorithm(draft: Draft) -> Iterator[Problem]:
         yield Problem("Predictor.AutoMLOverrideStrategy", "", rule, "Leave it out.")
 
 
-def _training_parameters(draft: Draft) -> Iterator[Problem]:
-    algorithm = text_of(draft.predictor, "AlgorithmArn").removeprefix(ALGORITHM_PREFIX)
-    if draft.auto or algorithm not in ALGORITHMS:
-        return
-    known = HYPERPARAMETERS.get(algorithm, ())
-    for name in object_of(draft.predictor, "TrainingParameters"):
-        if name not in known:
-            rule = f"{algorithm} has no such parameter"
-            near = nearest(name, list(known))
-            remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(known) or 'none'}."
-            yield Problem(f"Predictor.TrainingParameters.{name}", "", rule, remedy)
-
-
-def _tuning(draft: Draft) -> Iterator[Problem]:
-    tuned = draft.predictor.get("PerformHPO") is True
-    algorithm = str(draft.predictor.get("AlgorithmArn", "")).rsplit("/", 1)[-1]
-    if tuned and (draft.predictor.get("PerformAutoML") is True or algorithm not in TUNABLE):
-        rule = f"tuning is for {' and '.join(TUNABLE)} only, without PerformAutoML"
-        yield Problem(
-            "Predictor.PerformHPO", "true", rule, "Set it to false, or choose one of these algorithms."
-        )
-    if "HPOConfig" in draft.predictor and not tuned:
-        yield Problem(
-            "Predictor.HPOConfig", "", "it needs PerformHPO", "Set PerformHPO to true, or leave it out."
-        )
-
-
 def _backtests(draft: Draft) -> Iterator[Problem]:
     where = "Predictor.EvaluationParameters"
     given, horizon = (
@@ -166,8 +132,6 @@ RULES: tuple[Rule, ...] = (
     _types,
     _metric,
     _algorithm,
-    _training_parameters,
-    _tuning,
     _backtests,
     _explanation,
 )

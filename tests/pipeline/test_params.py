@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from forecastd.operations import datasets
+from forecastd.series import algorithms
 from pipeline import decision, params, rules, shapes
 from pipeline.domains import DOMAINS, RELATED, ROLE_OF_TYPE, TARGET
 from pipeline.errors import BadInput
@@ -38,12 +39,36 @@ LEGACY = {
 ETS = {**LEGACY, "PerformAutoML": False, "AlgorithmArn": "arn:aws:forecast:::algorithm/ETS"}
 
 
+RULE_MODULES = (
+    rules.datasets,
+    rules.times,
+    rules.predictor,
+    rules.training,
+    rules.filling,
+    rules.sections,
+)
+
+
 def related(**changes):
     return {**copy.deepcopy(RELATED_SPEC), **changes}
 
 
 def filling(attribute="target_value", **parameters):
     return {"AttributeConfigs": [{"AttributeName": attribute, "Transformations": parameters}]}
+
+
+def holidays_of(country):
+    further = {"Name": "holiday", "Configuration": {"CountryCode": [country]}}
+    return {"AdditionalDatasets": [further]}
+
+
+def trained(algorithm, **members):
+    return {**ETS, "AlgorithmArn": f"arn:aws:forecast:::algorithm/{algorithm}", **members}
+
+
+def tuned(kind, *ranges):
+    config = {"ParameterRanges": {f"{kind}ParameterRanges": list(ranges)}}
+    return trained("Deep_AR_Plus", PerformHPO=True, HPOConfig=config)
 
 
 def problems_of(document):
@@ -234,6 +259,11 @@ WRONG = {
         {"AdditionalDatasets": [{"Name": "holiday"}]},
         "the holiday calendar needs one country",
     ),
+    "the holidays are of no country": (
+        "Predictor.DataConfig",
+        holidays_of("XX"),
+        'AdditionalDatasets is "XX": no country has this code',
+    ),
     "no value lies between the limits": (
         "Checks",
         {"LeastValue": 10, "MostValue": 5},
@@ -277,6 +307,46 @@ WRONG = {
             "TrainingParameters": {"kernel": "uniform"},
         },
         "Did you mean kernel_type?",
+    ),
+    "a training parameter has words for a number": (
+        "Predictor",
+        trained("Deep_AR_Plus", TrainingParameters={"epochs": "many"}),
+        'TrainingParameters.epochs is "many": it has to be a whole number from 1 to 10000',
+    ),
+    "a training parameter is out of range": (
+        "Predictor",
+        trained("Deep_AR_Plus", TrainingParameters={"learning_rate": "0"}),
+        "it has to be a number above 0, at most 1",
+    ),
+    "a training parameter is none of its choices": (
+        "Predictor",
+        trained("NPTS", TrainingParameters={"kernel_type": "cubic"}),
+        "it has to be one of exponential, uniform",
+    ),
+    "a parameter cannot be tuned": (
+        "Predictor",
+        tuned("Integer", {"Name": "epochs", "MinValue": 1, "MaxValue": 9}),
+        'IntegerParameterRanges[0] is "epochs": Deep_AR_Plus has no such parameter to tune',
+    ),
+    "a parameter is tuned in the wrong list": (
+        "Predictor",
+        tuned("Continuous", {"Name": "context_length", "MinValue": 1, "MaxValue": 9}),
+        "There are: learning_rate.",
+    ),
+    "a range is upside down": (
+        "Predictor",
+        tuned("Integer", {"Name": "context_length", "MinValue": 9, "MaxValue": 8}),
+        "MinValue is 9: it is above MaxValue, 8",
+    ),
+    "a range begins below what can be": (
+        "Predictor",
+        tuned("Continuous", {"Name": "learning_rate", "MinValue": 0, "MaxValue": 0.1}),
+        'MinValue is "0": it has to be a number above 0, at most 1',
+    ),
+    "a range is given twice": (
+        "Predictor",
+        tuned("Integer", *2 * [{"Name": "context_length", "MinValue": 8, "MaxValue": 9}]),
+        "two ranges are of this parameter",
     ),
     "AutoML has an algorithm": (
         "Predictor",
@@ -382,6 +452,33 @@ def test_one_mistake_is_told_once(document, change):
 def test_what_a_domain_itself_names_may_be_a_reserved_word(domain_params):
     assert "VALUE" in rules.datasets.reserved_names()
     assert domain_params("WEB_TRAFFIC", []).target.target_field == "value"
+
+
+@pytest.mark.parametrize("country", ["US", "UK", "KR", "ID"])
+def test_holidays_of_any_country_can_be_had(document, change, country):
+    change(document, "Predictor.DataConfig", holidays_of(country))
+    assert params.load(json.dumps(document).encode()).predictor["DataConfig"] == holidays_of(country)
+
+
+def test_the_values_of_training_parameters_are_those_that_forecastd_takes():
+    """Both sides know them; a value that one side refuses and the other takes is a surprise for somebody."""
+    tried = ("0", "1", "5", "6", "10", "11", "500", "10000", "10001", "0.5", "1.5", "-1", "nan", "1e999", "x")
+    for algorithm, known in rules.training.PARAMETERS.items():
+        theirs = {each.name: each for each in algorithms.hyperparameters(algorithm)}
+        assert list(known) == list(theirs)
+        tunable = {name for name, each in theirs.items() if each.tunable}
+        assert set(rules.training.TUNABLE.get(algorithm, {})) == tunable
+        for name, values in known.items():
+            for text in (*tried, *theirs[name].choices, "TRUE", "student-T"):
+                assert values.fit(text) == taken(theirs[name], text), (algorithm, name, text)
+
+
+def taken(parameter: algorithms.Hyperparameter, text: str) -> bool:
+    try:
+        parameter.check(text)
+    except ValueError:
+        return False
+    return True
 
 
 def test_both_sides_know_the_same_reserved_words():
@@ -533,7 +630,7 @@ def test_recalibration_is_part_of_what_a_forecast_is_once_it_is_on(make_params):
 def test_every_rule_is_in_use():
     generators = {
         value
-        for module in (rules.datasets, rules.times, rules.predictor, rules.filling, rules.sections)
+        for module in RULE_MODULES
         for value in vars(module).values()
         if callable(value) and getattr(value, "__annotations__", {}).keys() == {"draft", "return"}
     }

@@ -39,6 +39,8 @@ NAMES = (
 TYPES = ("string", "string", "string", "float", "integer", "geolocation", "timestamp")
 TAGS = ("team", "team", "aws:x", "AWS:y", "é 1", "a\x00", "#")
 ALGORITHMS = ("ETS", "NPTS", "Prophet", "ARIMA", "Profet")
+VALUES = ("uniform", "10", "0.5", "0", "-1", "much", "True")
+COUNTRIES = ("US", "UK", "KR", "ID", "XX", "us")
 MORE = {  # datasets beside the target, by type: their columns
     "RELATED_TIME_SERIES": {"item_id": "string", "timestamp": "timestamp", "price": "float"},
     "ITEM_METADATA": {"item_id": "string", "kind": "string"},
@@ -117,7 +119,8 @@ def choose_algorithm(document: dict[str, Any], chance: random.Random) -> None:
         **chance.choice(
             [
                 {},
-                {"TrainingParameters": {"kernel_type": "uniform"}},
+                {"TrainingParameters": {"kernel_type": chance.choice(VALUES)}},
+                {"TrainingParameters": {"exp_kernel_weights": chance.choice(VALUES)}},
                 {"TrainingParameters": {"epochs": "10"}},
                 {"AutoMLOverrideStrategy": "AccuracyOptimized"},
                 {"PerformHPO": True},
@@ -132,6 +135,15 @@ def set_frequency(document: dict[str, Any], chance: random.Random) -> None:
     document["Datasets"][0]["DataFrequency"] = chance.choice(frequencies)
 
 
+def add_holidays(document: dict[str, Any], chance: random.Random) -> None:
+    country, predictor = chance.choice(COUNTRIES), document["Predictor"]
+    if "FeaturizationConfig" in predictor:
+        predictor["InputDataConfig"] = {"SupplementaryFeatures": [{"Name": "holiday", "Value": country}]}
+    else:
+        further = {"Name": "holiday", "Configuration": {"CountryCode": [country]}}
+        predictor.setdefault("DataConfig", {})["AdditionalDatasets"] = [further]
+
+
 def settings_of(document: dict[str, Any]) -> dict[str, Any]:
     predictor: dict[str, Any] = document["Predictor"]
     return predictor.get("FeaturizationConfig", predictor)
@@ -139,6 +151,7 @@ def settings_of(document: dict[str, Any]) -> dict[str, Any]:
 
 CHANGES: tuple[Callable[[dict[str, Any], random.Random], None], ...] = (
     add_attribute, add_attribute, add_dataset, add_dimensions, tag, set_zone, choose_algorithm, set_frequency,
+    add_holidays,
 )  # fmt: skip
 
 
