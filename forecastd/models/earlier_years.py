@@ -18,8 +18,7 @@ the days of a year have nothing in common, as with the weather. What comes back 
     closed  steps at which most series stood at nothing: only if such steps have come back before, as a shop
             is closed again at Christmas, but what was lost once is not lost again
 
-Of the holidays that move, Easter and those that follow from it are so many in so many countries that they are
-known here: their days and weeks come from theirs of earlier years, and no other day comes from them.
+Days that move over the years, as Easter does, come from their own of earlier years (`moving_days`).
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from dateutil.easter import easter
 from scipy.ndimage import median_filter, uniform_filter1d
 
+from forecastd.models import moving_days
 from forecastd.models.calendar import year_steps
 from forecastd.models.history import LEAST_CYCLES, History
 
@@ -43,10 +42,6 @@ LEAST_LEVEL = 0.25  # of the usual size of a series, as what it is near zero tel
 NOISE = 1.5  # times the median of what is common, which may as well be chance
 CLOSED = -0.999  # of the level: most series stood at nothing, or nothing was recorded and a gap was filled
 PROOF = 2.0  # squared standard errors by which what came back is drawn towards nothing
-# Steps after Easter Sunday that move with it: carnival, the week before, Ascension, Whitsun, Corpus Christi.
-OF_EASTER = {"W": (-1, 0, 1), "D": (-48, -47, *range(-7, 2), 39, 49, 50, 60)}
-AROUND_EASTER = tuple(range(-10, 5))  # days whose week moves
-NEVER = -1  # a step outside of every history
 WITHIN = 0.97  # of the level, that a forecast may be lowered
 MOST_SERIES = {"W": 2000, "D": 300}  # more do not change what they have in common
 
@@ -130,16 +125,16 @@ class _Part:
 
 
 def _parts(history: History) -> list[_Part]:
-    common = _common(history)
+    common, feasts = _common(history), moving_days.of_days(history)
     weeks = _weeks_before(history)
     closed = np.where(common <= CLOSED, common, 0.0)
     open_ = common - closed
     if history.frequency.unit == "W":
-        weeks = _with_easter(history, weeks, OF_EASTER["W"])
+        weeks = moving_days.from_their_own(weeks, feasts)
         return [_Part(closed, [weeks], 1), _Part(open_, [weeks], 1)]
     around = uniform_filter1d(open_, WEEK["D"], mode="nearest")
-    both = [_with_easter(history, before, OF_EASTER["D"]) for before in (_dates_before(history), weeks)]
-    near = _with_easter(history, weeks, AROUND_EASTER)
+    both = [moving_days.from_their_own(before, feasts) for before in (_dates_before(history), weeks)]
+    near = moving_days.from_their_own(weeks, moving_days.of_weeks(history, WEEK["D"]))
     return [_Part(closed, both, 1), _Part(around, [near], WEEK["D"]), _Part(open_ - around, both, 2)]
 
 
@@ -158,26 +153,6 @@ def _dates_before(history: History) -> np.ndarray:
     days = history.times.normalize()
     dates = [days - pd.DateOffset(years=number) for number in _years(history)]
     return np.stack([np.asarray((date - days[0]).days, int) for date in dates])
-
-
-def _with_easter(history: History, before: np.ndarray, moving: Sequence[int]) -> np.ndarray:
-    """The steps before each one [years, T + H], where those that move with Easter come from Easters before,
-    and no other step does.
-    """
-    after = np.arange(len(history.times)) - _easters(history, 0)
-    moves = np.isin(after, moving)
-    inside = (before >= 0) & (before < len(moves))
-    taken = inside & moves[np.clip(before, 0, len(moves) - 1)]
-    easters = np.stack([_easters(history, number) for number in _years(history)])
-    return np.where(moves, easters + after, np.where(taken, NEVER, before))
-
-
-def _easters(history: History, ago: int) -> np.ndarray:
-    """The step of the Easter Sunday of each step's year, or of so many years ago, [T + H]."""
-    years, start = history.times.year - ago, history.times[0].normalize()
-    days = round(history.frequency.minutes / 1440)
-    steps = {year: (pd.Timestamp(easter(year)) - start).days // days for year in set(years)}
-    return np.array([steps[year] for year in years])
 
 
 def _common(history: History) -> np.ndarray:

@@ -101,15 +101,19 @@ def _dummies(phase: np.ndarray) -> np.ndarray:
 
 
 def _holiday_dummies(history: History) -> np.ndarray:
-    """A column for each holiday that the history has seen, and for the days beside it where days are told
-    apart.
+    """A column for each holiday that the history has seen; where days are told apart, for the days beside it
+    as well, for holidays of each weekday, as one on a Sunday changes little, and for each hour of holidays.
     """
     names = calendar.holiday_names(history.times, history.frequency, history.holiday_country)
     seen = sorted(set(names[: history.length]) - {""})
-    day = max(1, round(1440 / history.frequency.minutes))
-    shifts = (-day, 0, day) if history.frequency.minutes <= 1440 else (0,)
-    columns = [_shifted((names == name).astype(float), shift) for name in seen for shift in shifts]
-    return np.stack(columns, axis=1) if columns else np.zeros((len(names), 0))
+    columns = [names == name for name in seen]
+    if history.frequency.minutes <= 1440:
+        day = round(1440 / history.frequency.minutes)
+        columns = [_shifted(column, shift) for column in columns for shift in (-day, 0, day)]
+        phases = [history.times.dayofweek, *([history.times.hour] if history.frequency.is_within_day else [])]
+        for phase in (np.where(names != "", phase, -1) for phase in phases):
+            columns += [phase == value for value in sorted(set(phase[: history.length]) - {-1})]
+    return np.stack(columns, axis=1).astype(float) if columns else np.zeros((len(names), 0))
 
 
 def _shifted(column: np.ndarray, steps: int) -> np.ndarray:

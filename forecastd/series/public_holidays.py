@@ -21,20 +21,37 @@ def countries() -> frozenset[str]:
 
 
 def names_by_date(country: str, first_year: int, last_year: int) -> dict[pd.Timestamp, str]:
-    """The name of the public holiday on each date, in English where the library has it.
+    """The name of the public holiday on each date, the first where several share it; empty for a country
+    that is not known.
+    """
+    return {date: names[0] for date, names in _named(country, first_year, last_year)}
 
-    A name is the same in every year, so that what a holiday did once can be expected of the next one.
-    It is empty for a country that is not known.
+
+def dates_by_name(country: str, first_year: int, last_year: int) -> dict[str, list[pd.Timestamp]]:
+    """The dates of each public holiday, ascending; empty for a country that is not known."""
+    dates: dict[str, list[pd.Timestamp]] = {}
+    for date, names in _named(country, first_year, last_year):
+        for name in names:
+            dates.setdefault(name, []).append(date)
+    return dates
+
+
+@cache
+def _named(country: str, first_year: int, last_year: int) -> list[tuple[pd.Timestamp, list[str]]]:
+    """Each date with its holidays, ascending, in English where the library has it.
+
+    A name is the same in every year, so that what a holiday did once can be expected of the next one. A day
+    off in its place keeps its own.
     """
     import holidays
 
     try:
         days = holidays.country_holidays(country, years=range(first_year, last_year + 1), language="en_US")
     except NotImplementedError:
-        return {}
-    return {pd.Timestamp(date): plain(name) for date, name in sorted(days.items())}
+        return []
+    return [(pd.Timestamp(date), [plain(name) for name in days[date].split("; ")]) for date in sorted(days)]
 
 
 def plain(name: str) -> str:
-    """The first name where several holidays share a day; a day off in its place keeps its own name."""
-    return _OF_ONE_YEAR.sub("", name.split(";")[0]).strip()
+    """The name that a holiday has in every year."""
+    return _OF_ONE_YEAR.sub("", name).strip()

@@ -1,3 +1,4 @@
+import pandas as pd
 import pytest
 
 from forecastd.series import public_holidays
@@ -16,7 +17,6 @@ def test_all_countries_are_known_and_by_amazons_code_too() -> None:
         ("Eid al-Fitr (observed, estimated)", "Eid al-Fitr (observed)"),
         ("Day off (substituted from 01/29/2023)", "Day off"),
         ("New Year's Day (observed)", "New Year's Day (observed)"),
-        ("Juneteenth; Emancipation Day", "Juneteenth"),
         ("Chinese New Year (Spring Festival)", "Chinese New Year (Spring Festival)"),
     ],
 )
@@ -31,5 +31,14 @@ def test_a_holiday_of_the_future_has_the_name_it_had() -> None:
     assert years == set(range(2020, 2031))
 
 
+def test_two_holidays_of_one_day_are_both_found_and_the_first_names_it() -> None:
+    shared = pd.Timestamp("2007-01-01")
+    assert public_holidays.names_by_date("TR", 2007, 2007)[shared] == "Eid al-Adha"
+    dates = public_holidays.dates_by_name("TR", 2007, 2007)
+    assert shared in dates["Eid al-Adha"]
+    assert shared in dates["New Year's Day"]
+
+
 def test_a_country_that_is_not_known_has_none() -> None:
     assert public_holidays.names_by_date("XX", 2024, 2024) == {}
+    assert public_holidays.dates_by_name("XX", 2024, 2024) == {}
