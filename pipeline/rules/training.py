@@ -18,13 +18,13 @@ class Values(NamedTuple):
 
 def _whole(least: int, most: int | None = None) -> Values:
     end = "on" if most is None else f"to {most}"
-    rule = f"it has to be a whole number from {least} {end}, in quotes"
+    rule = f"it has to be a whole number from {least} {end}"
     return Values(rule, lambda text: (n := _number(text)) % 1 == 0 and least <= n <= (most or math.inf))
 
 
 def _positive(most: float = math.inf) -> Values:
     rule = "it has to be a number above 0" + ("" if math.isinf(most) else f", at most {most:g}")
-    return Values(f"{rule}, in quotes", lambda text: 0 < _number(text) <= most)
+    return Values(rule, lambda text: 0 < _number(text) <= most)
 
 
 def _one_of(*choices: str) -> Values:
@@ -101,8 +101,8 @@ def _training_parameters(draft: Draft) -> Iterator[Problem]:
             yield from _misfit(where, value, known[name])
 
 
-def _misfit(where: str, value: str, values: Values) -> Iterator[Problem]:
-    if not values.fit(value):
+def _misfit(where: str, value: str | float, values: Values) -> Iterator[Problem]:
+    if not values.fit(str(value)):
         yield Problem(where, shown(value), values.rule, "Correct it, or leave it out.")
 
 
@@ -155,7 +155,7 @@ def _range(where: str, given: Mapping[str, Any], values: Values) -> Iterator[Pro
             yield from _misfit(f"{where}.Values", value, values)
     ends = {end: given[end] for end in ("MinValue", "MaxValue") if isinstance(given.get(end), int | float)}
     for end, number in ends.items():
-        yield from _misfit(f"{where}.{end}", f"{number:g}", values)
+        yield from _misfit(f"{where}.{end}", number, values)
     if len(ends) == 2 and ends["MinValue"] > ends["MaxValue"]:
         rule = f"it is above MaxValue, {shown(ends['MaxValue'])}"
         yield Problem(f"{where}.MinValue", shown(ends["MinValue"]), rule, "Lower it, or raise MaxValue.")

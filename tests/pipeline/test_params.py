@@ -341,7 +341,7 @@ WRONG = {
     "a range begins below what can be": (
         "Predictor",
         tuned("Continuous", {"Name": "learning_rate", "MinValue": 0, "MaxValue": 0.1}),
-        'MinValue is "0": it has to be a number above 0, at most 1',
+        "MinValue is 0: it has to be a number above 0, at most 1",
     ),
     "a range is given twice": (
         "Predictor",
