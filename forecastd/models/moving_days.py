@@ -49,15 +49,13 @@ class Feast:
 
 def of_days(history: History) -> list[Feast]:
     """The feasts whose days, or weeks of weekly data, are of their own."""
-    unit = history.frequency.unit
-    own = [Feast(steps, range(length), BESIDE) for steps, length in _of_country(history)]
-    return [Feast(_easters(history), OF_EASTER[unit]), *own]
+    easter_days = OF_EASTER[history.frequency.unit]
+    return [Feast(_easters(history), easter_days), *_of_country(history, BESIDE)]
 
 
 def of_weeks(history: History, week: int) -> list[Feast]:
     """The feasts whose week is of its own: it holds one of their days."""
-    own = [Feast(steps, range(length), BESIDE + week // 2) for steps, length in _of_country(history)]
-    return [Feast(_easters(history), AROUND_EASTER), *own]
+    return [Feast(_easters(history), AROUND_EASTER), *_of_country(history, BESIDE + week // 2)]
 
 
 def from_their_own(before: np.ndarray, feasts: Sequence[Feast]) -> np.ndarray:
@@ -83,17 +81,17 @@ def _easters(history: History) -> np.ndarray:
     return _steps(history, [pd.Timestamp(easter(year)) for year in years])
 
 
-def _of_country(history: History) -> list[tuple[np.ndarray, int]]:
-    """The first steps of each holiday of the country that moves otherwise than Easter does, and how many
-    steps it has.
-    """
+def _of_country(history: History, beside: int) -> list[Feast]:
+    """The holidays of the country that move otherwise than Easter does."""
     if history.holiday_country is None:
         return []
     last = history.times[-1].year + 1
     first = min(history.times[0].year - 1, last - YEARS_LOOKED_AT)
-    moving = _moving(history.holiday_country, first, last)
     is_week = history.frequency.unit == "W"
-    return [(_steps(history, dates), 1 if is_week else length) for dates, length in moving]
+    return [
+        Feast(_steps(history, dates), range(1 if is_week else length), beside)
+        for dates, length in _moving(history.holiday_country, first, last)
+    ]
 
 
 def _steps(history: History, dates: Sequence[pd.Timestamp]) -> np.ndarray:

@@ -110,9 +110,11 @@ def _holiday_dummies(history: History) -> np.ndarray:
     if history.frequency.minutes <= 1440:
         day = round(1440 / history.frequency.minutes)
         columns = [_shifted(column, shift) for column in columns for shift in (-day, 0, day)]
+        past, is_holiday = slice(history.length), names != ""
         phases = [history.times.dayofweek, *([history.times.hour] if history.frequency.is_within_day else [])]
-        for phase in (np.where(names != "", phase, -1) for phase in phases):
-            columns += [phase == value for value in sorted(set(phase[: history.length]) - {-1})]
+        for phase in phases:
+            known = np.unique(phase[past][is_holiday[past]])
+            columns += [is_holiday & (phase == value) for value in known]
     return np.stack(columns, axis=1).astype(float) if columns else np.zeros((len(names), 0))
 
 

@@ -9,6 +9,13 @@ from forecastd.models.quantiles import GRID
 from forecastd.series.frequency import Frequency
 
 AHEAD = 28
+# The Korean new year, each with the day before and the day after.
+SEOLLAL = [
+    *("2017-01-27", "2017-01-28", "2017-01-29"),
+    *("2018-02-15", "2018-02-16", "2018-02-17"),
+    *("2019-02-04", "2019-02-05", "2019-02-06"),
+]
+DAYS = pd.date_range("2017-01-02", "2019-02-20")
 
 
 def history(times: pd.DatetimeIndex, country: str | None, frequency: str = "D") -> History:
@@ -23,15 +30,6 @@ def history(times: pd.DatetimeIndex, country: str | None, frequency: str = "D") 
     )
 
 
-# Each with the day before and the day after.
-SEOLLAL = [
-    *("2017-01-27", "2017-01-28", "2017-01-29"),
-    *("2018-02-15", "2018-02-16", "2018-02-17"),
-    *("2019-02-04", "2019-02-05", "2019-02-06"),
-]
-DAYS = pd.date_range("2017-01-02", "2019-02-20")
-
-
 def before(country: str | None, date: str) -> list[str]:
     """The dates that a date comes from, newest first."""
     seen = history(DAYS, country)
@@ -43,10 +41,7 @@ def before(country: str | None, date: str) -> list[str]:
 
 def test_a_holiday_of_the_moon_comes_from_its_own_days_of_the_year_before() -> None:
     assert before("KR", "2019-02-05") == ["2018-02-16", "2017-01-28"]
-    assert before("KR", "2019-02-04") == [
-        "2018-02-15",
-        "2017-01-27",
-    ]  # a holiday, too: the day before the new year
+    assert before("KR", "2019-02-04") == ["2018-02-15", "2017-01-27"]  # a holiday, too
     assert before("KR", "2019-02-07") == ["2018-02-18", "2017-01-30"]  # the day after all of them
 
 
