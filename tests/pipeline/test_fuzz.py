@@ -8,10 +8,11 @@ import random
 import pandas as pd
 import pytest
 
-from pipeline import contract, inputs, params, proposal
+from pipeline import contract, inputs, params
 from pipeline.cells import Expectation
 from pipeline.errors import BadInput
 from pipeline.inspection import Inspection
+from pipeline.proposal import propose
 
 CASES = 300
 VALUES = [
@@ -217,7 +218,7 @@ def test_no_file_leads_to_anything_but_a_proposal_or_problems():
     proposed = 0
     for _ in range(CASES // 4):
         try:
-            found = proposal.propose(io.StringIO(damaged_csv(chance).decode(errors="replace")))
+            found = propose(io.StringIO(damaged_csv(chance).decode(errors="replace")))
             assert params.load(json.dumps(found.params).encode())
             proposed += 1
         except BadInput:

@@ -7,9 +7,10 @@ import random
 import pandas as pd
 import pytest
 
-from pipeline import contract, inputs, params, proposal
+from pipeline import contract, inputs, params
 from pipeline.errors import BadInput
 from pipeline.proposal import propose
+from pipeline.proposal.__main__ import main
 
 
 def lines(header, step, count, items=("a", "b"), form="%Y-%m-%d %H:%M:%S", row="{time},{value},{item}"):
@@ -397,12 +398,12 @@ def test_the_command_prints_the_file_and_the_reasons(tmp_path, capsys):
     place.write_text(
         "\n".join(lines("date,item,sales", DAY, 100, form="%Y-%m-%d", row="{time},{item},{value}"))
     )
-    assert proposal.main([str(place)]) == 0
+    assert main([str(place)]) == 0
     printed = capsys.readouterr()
     assert params.load(printed.out.encode()).dataset_group_name == "x_2024_my_sales"
     assert "is what is forecast" in printed.err
-    assert proposal.main([]) == 2
-    assert proposal.main([str(tmp_path / "none.csv")]) == 1
+    assert main([]) == 2
+    assert main([str(tmp_path / "none.csv")]) == 1
 
 
 def test_the_domain_is_named_where_the_header_has_its_fields():
