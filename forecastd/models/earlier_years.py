@@ -10,7 +10,9 @@ again show how much of that comes back:
     forecast of t × (1 + back × common[t - year])
 
 So Christmas is forecast from one Christmas where other holidays came back before, and nothing happens where
-the days of a year have nothing in common, as with the weather. What comes back is measured apart for
+the days of a year have nothing in common, as with the weather. How far days that came back before were off
+what was expected of them is the doubt about the next ones: it makes the finished forecast wider there, as
+the windows that widths are chosen on rarely hold such days. What comes back is measured apart for
 
     weeks   the week of a year ago, where the history holds the year once; who holds it twice knows rhythms
     days    the week around the day, and the day itself: on the same date, and on the same weekday of a year
@@ -34,6 +36,7 @@ from scipy.ndimage import median_filter, uniform_filter1d
 from forecastd.models import moving_days
 from forecastd.models.calendar import year_steps
 from forecastd.models.history import LEAST_CYCLES, History
+from forecastd.models.quantiles import MEDIAN, Z
 
 AROUND = {"W": 9, "D": 7}  # weeks whose median is the level of the one in the middle
 WEEK = {"W": 1, "D": 7}  # steps
@@ -48,20 +51,34 @@ MOST_SERIES = {"W": 2000, "D": 300}  # more do not change what they have in comm
 
 def repeated(history: History, forecast: np.ndarray) -> np.ndarray:
     """A forecast [N, H, K] that knows no days of earlier years, with what comes back of them."""
-    share = _share(history)
-    if share is None:
+    coming = _coming_back(history)
+    if coming is None:
         return forecast
-    ahead = share[history.length :][None, :, None]
+    ahead = coming.share[history.length :][None, :, None]
     usual, lowest = _usual(history)[..., None], history.filled.min(axis=1)[:, None, None]
     return np.where(lowest < 0, forecast + usual * ahead, forecast * (1 + ahead))
 
 
+def doubted(history: History, forecast: np.ndarray) -> np.ndarray:
+    """A finished forecast [N, H, K], wider where something comes back of which it is not known how much.
+
+    The doubt is independent of all else that the forecast does not know, so their squares add up.
+    """
+    coming = _coming_back(history)
+    if coming is None:
+        return forecast
+    middle = forecast[..., MEDIAN, None]
+    usual = np.median(np.abs(middle), axis=1, keepdims=True)
+    doubt = Z * usual * coming.doubt[history.length :][None, :, None]
+    return middle + np.sign(Z) * np.hypot(forecast - middle, doubt)
+
+
 def without(history: History) -> History:
     """The history without what comes back of earlier years; the first one without as much of its own."""
-    share = _share(history)
-    if share is None:
+    coming = _coming_back(history)
+    if coming is None:
         return history
-    cleaned = history.values - _usual(history) * share[: history.length]
+    cleaned = history.values - _usual(history) * coming.share[: history.length]
     return replace(history, values=np.where(history.values >= 0, np.maximum(cleaned, 0), cleaned))
 
 
@@ -75,8 +92,16 @@ def _usual(history: History) -> np.ndarray:
     return np.abs(history.filled).mean(axis=1, keepdims=True)
 
 
-def _share(history: History) -> np.ndarray | None:
-    """By how much all series stand higher at each step as a share, [T + H]; None where nothing is known."""
+@dataclass(frozen=True)
+class _ComingBack:
+    """What comes back at each step, as shares of the level."""
+
+    share: np.ndarray  # [T + H] by how much all series stand higher
+    doubt: np.ndarray  # [T + H] its standard error
+
+
+def _coming_back(history: History) -> _ComingBack | None:
+    """What comes back; None where nothing is known."""
     unit, length, year = history.frequency.unit, history.length, year_steps(history.frequency)
     if unit not in WEEK or (unit == "D" and history.frequency.count > 1):
         return None
@@ -86,10 +111,10 @@ def _share(history: History) -> np.ndarray | None:
     come_round = np.arange(year + edge, length - edge)
     if len(come_round) < LEAST_PAIRS[unit]:
         return None
-    share = np.zeros(length + history.horizon)
-    for part in _parts(history):
-        share += part.expected(come_round)
-    return np.maximum(share, -WITHIN)
+    parts = [part.coming_back(come_round) for part in _parts(history)]
+    share = np.sum([part.share for part in parts], axis=0)
+    doubt = np.sqrt(np.sum([part.doubt**2 for part in parts], axis=0))
+    return _ComingBack(np.maximum(share, -WITHIN), doubt)
 
 
 @dataclass(frozen=True)
@@ -100,15 +125,17 @@ class _Part:
     before: Sequence[np.ndarray]  # each [years, T + H]: the steps it may come from; outside the history: none
     lasting: int  # steps that it usually lasts; so many tell as much as one
 
-    def expected(self, come_round: np.ndarray) -> np.ndarray:
-        """What comes back at each step [T + H], as measured at some; where no year is before it, as much of
-        its own.
-        """
+    def coming_back(self, come_round: np.ndarray) -> _ComingBack:
+        """What comes back, as measured at some steps; where no year is before a step, as much of its own."""
         seen = np.stack([self._mean(steps) for steps in self.before], axis=1)
         pairs = come_round[np.isfinite(seen[come_round]).all(axis=1)]
         back = _back(self.common[pairs], seen[pairs], len(pairs) / self.lasting)
+        if not back.any():
+            return _ComingBack(np.zeros(len(seen)), np.zeros(len(seen)))
         own = np.pad(self.striking, (0, len(seen) - len(self.striking)))[:, None]
-        return np.where(np.isnan(seen), own, seen) @ back
+        then = np.where(np.isnan(seen), own, seen)
+        share = then @ back
+        return _ComingBack(share, _doubt(self.common[pairs] - share[pairs], share / back.sum(), pairs))
 
     @cached_property
     def striking(self) -> np.ndarray:
@@ -192,6 +219,21 @@ def _back(now: np.ndarray, then: np.ndarray, looks: float) -> np.ndarray:
         return np.zeros(len(slopes))
     chance = float(np.sum((now - fitted) ** 2)) / (len(now) - 1) * len(now) / looks / size
     return np.minimum(slopes * max(0.0, 1 - PROOF * chance), 1.0)
+
+
+def _doubt(off: np.ndarray, then: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """The standard error of what is expected at each step, [T + H]: the more, the more stood out ``then``.
+
+    Args:
+        off: How far what came was off what was expected, [pairs].
+        then: What stood out in the years before, [T + H].
+        pairs: The steps at which that is known.
+    """
+    size, error = then**2, off**2
+    seen = size[pairs]
+    usual = error[seen <= np.median(seen)].mean()
+    slope = float(seen @ (error - usual)) / max(float(seen @ seen), 1e-12)
+    return np.sqrt(np.clip(slope, 0.0, 1.0) * size)
 
 
 def _best_alone(now: np.ndarray, then: np.ndarray) -> np.ndarray:

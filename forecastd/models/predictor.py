@@ -18,11 +18,13 @@ from forecastd.models.algorithm import Algorithm
 from forecastd.models.cores import single_threaded_algebra
 from forecastd.models.credible import credible
 from forecastd.models.crew import Crew
+from forecastd.models.earlier_years import doubted
 from forecastd.models.ensemble import Mixture
 from forecastd.models.fallback import MODEL, completed
 from forecastd.models.history import History
 from forecastd.models.inference import Forecaster, mixed_forecast
 from forecastd.models.stretch import crew_for
+from forecastd.series.algorithms import AUTO_PREDICTOR
 from forecastd.series.metrics import Metrics
 from forecastd.series.panel import Panel
 
@@ -106,7 +108,10 @@ class Predictor:
         threads = self.threads if crew.size == 1 else 1
         forecaster = Forecaster(panel, self.algorithms, self.horizon, threads)
         forecast = mixed_forecast(forecaster, self.mixture, crew, progress)
-        grid, labels = completed(History.of(panel, self.horizon), forecast)
+        history = History.of(panel, self.horizon)
+        if self.chosen == AUTO_PREDICTOR:
+            forecast = doubted(history, forecast)
+        grid, labels = completed(history, forecast)
         return grid, [self.chosen if label == MODEL else str(label) for label in labels]
 
     def save(self, folder: Path) -> None:

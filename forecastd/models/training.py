@@ -23,6 +23,7 @@ from forecastd.models.backtest import Backtest, looks, selection_windows, yearly
 from forecastd.models.cores import single_threaded_algebra
 from forecastd.models.credible import credible
 from forecastd.models.crew import Crew, Task, local_crew
+from forecastd.models.earlier_years import doubted
 from forecastd.models.ensemble import (
     Mixture,
     Sample,
@@ -385,11 +386,14 @@ def _selection_rows(backtest: Backtest, windows: Sequence[Window]) -> np.ndarray
     return rows[np.linspace(0, len(rows) - 1, MOST_SERIES_IN_SELECTION).astype(int)]
 
 
-def _grid_forecast(backtest: Backtest, window: Window, mixture: Mixture) -> np.ndarray:
+def _grid_forecast(
+    backtest: Backtest, request: TrainingRequest, window: Window, mixture: Mixture
+) -> np.ndarray:
     """The complete forecast of a window [N, H, K]: the mixture, and a fallback where it has no answer."""
     history = History.of(backtest.panel, backtest.horizon, window.start)
     distances = mixture.of(backtest.at(window), series_names(backtest.panel.keys))
-    return completed(history, distances + backtest.levels(window)[..., None])[0]
+    forecast = distances + backtest.levels(window)[..., None]
+    return completed(history, doubted(history, forecast) if _is_auto(request) else forecast)[0]
 
 
 def _evaluate(
@@ -400,7 +404,7 @@ def _evaluate(
 ) -> Evaluation:
     windows = []
     for window in backtest.evaluated:
-        grid = _grid_forecast(backtest, window, mixture_at(window))
+        grid = _grid_forecast(backtest, request, window, mixture_at(window))
         asked = (
             quantiles.ordered(quantiles.at(grid, request.quantiles)) if request.quantiles else grid[..., :0]
         )
@@ -492,7 +496,7 @@ def _backtest_table(
     parts = []
     for window in backtest.evaluated:
         mixture = Mixture({algorithm: 1.0}) if algorithm else mixtures[window.start]
-        grid = _grid_forecast(backtest, window, mixture)
+        grid = _grid_forecast(backtest, request, window, mixture)
         history = History.of(backtest.panel, backtest.horizon, window.start)
         times = history.times[-backtest.horizon :]
         table = forecast_table(backtest.panel.keys, times, grid, request.quantiles, want_mean=True)

@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 
 from forecastd.models import candidates, earlier_years
-from forecastd.models.earlier_years import repeated, without
+from forecastd.models.earlier_years import doubted, repeated, without
+from forecastd.models.ensemble import Mixture
 from forecastd.models.history import History
-from forecastd.models.quantiles import GRID, MEDIAN
+from forecastd.models.predictor import Predictor
+from forecastd.models.quantiles import GRID, MEDIAN, normal
 from forecastd.series.frequency import Frequency
+from forecastd.series.panel import Panel
 
 YEAR, LENGTH, HORIZON = 52, 96, 8
 CHRISTMAS = 100  # in the horizon; the history holds the one before, at step 48
@@ -183,6 +186,57 @@ def test_series_below_zero_are_shifted_and_not_multiplied() -> None:
     christmas = 21
     assert (moved[:30] == 0).all()
     assert (moved[30:, christmas] < -0.4 * usual[:, None]).all()
+
+
+def spread_of_christmas(off: float) -> tuple[float, float]:
+    """How many times as wide a forecast becomes on 24 December, and two weeks before, where the holidays of
+    the last year were ``off`` those of the year before, every other of them more and less.
+    """
+    values, times = days(100), dates()
+    again = times.strftime("%m-%d").isin(DATES) & (times >= times[-AHEAD] - pd.Timedelta(days=365))
+    values[:, again] *= 1 + off * (-1.0) ** np.arange(again.sum())
+    forecast = normal(np.full((100, AHEAD), 50.0), np.ones((100, AHEAD)))
+    wider = doubted(history(values[:, :DAYS], AHEAD, "D"), forecast)
+    assert np.array_equal(wider[..., MEDIAN], forecast[..., MEDIAN])
+    assert (np.diff(wider, axis=-1) > 0).all()
+    spread = np.ptp(wider, axis=-1)[0] / np.ptp(forecast, axis=-1)[0]
+    christmas = list(times[-AHEAD:].strftime("%m-%d")).index("12-24")
+    return spread[christmas], spread[christmas - 14]
+
+
+def test_the_less_alike_holidays_came_back_the_wider_is_the_forecast_of_the_next() -> None:
+    alike, usual = spread_of_christmas(off=0.0)
+    other, _ = spread_of_christmas(off=0.15)
+    another, other_usual = spread_of_christmas(off=0.3)
+    assert alike == pytest.approx(1, abs=0.2)
+    assert 5 * alike < other < another / 1.5
+    assert (usual, other_usual) == pytest.approx((1, 1), abs=0.05)
+
+
+def test_auto_predictor_doubts_and_an_algorithm_chosen_by_name_speaks_for_itself() -> None:
+    values, times = days(20)[:, :DAYS], dates()[:DAYS]
+    values[:, times.strftime("%m-%d") == "05-01"] *= np.array([0.6, 1.4])  # of the first year, and the last
+    keys = pd.DataFrame({"item_id": [f"{number:02}" for number in range(20)]})
+    panel = Panel(keys, times, values, np.isfinite(values), Frequency.parse("D"))
+    naive = {"SeasonalNaive": candidates.make("SeasonalNaive")}
+
+    def spread(chosen: str) -> np.ndarray:
+        mixture = Mixture({"SeasonalNaive": 1.0})
+        predictor = Predictor(chosen, AHEAD, mixture, naive, {}, [], {}, pd.DataFrame())
+        return np.ptp(predictor.grid_forecast(panel)[0], axis=-1)
+
+    ahead = naive["SeasonalNaive"].forecast(History.of(panel, AHEAD), 1)
+    assert np.allclose(spread("SeasonalNaive"), np.ptp(np.maximum(ahead, 0), axis=-1))
+    wider = spread("AutoPredictor") / spread("SeasonalNaive")
+    assert wider.min() > 0.99
+    assert (wider.max(axis=1) > 1.1).mean() > 0.8
+
+
+@pytest.mark.parametrize("scale", [1.0, -1.0])
+def test_what_never_came_back_leaves_the_width_alone(scale: float) -> None:
+    values = scale * days(100, comes_back=False)[:, :DAYS]
+    forecast = normal(np.full((100, AHEAD), scale * 50.0), np.ones((100, AHEAD)))
+    assert np.array_equal(doubted(history(values, AHEAD, "D"), forecast), forecast)
 
 
 def test_a_history_without_its_holidays_is_smoother_and_keeps_gaps_and_signs() -> None:
