@@ -108,10 +108,7 @@ class Predictor:
         threads = self.threads if crew.size == 1 else 1
         forecaster = Forecaster(panel, self.algorithms, self.horizon, threads)
         forecast = mixed_forecast(forecaster, self.mixture, crew, progress)
-        history = History.of(panel, self.horizon)
-        if self.chosen == AUTO_PREDICTOR:
-            forecast = doubted(history, forecast)
-        grid, labels = completed(history, forecast)
+        grid, labels = finished(History.of(panel, self.horizon), forecast, self.chosen)
         return grid, [self.chosen if label == MODEL else str(label) for label in labels]
 
     def save(self, folder: Path) -> None:
@@ -152,6 +149,15 @@ class Predictor:
             backtests=pd.read_parquet(folder / "backtests.parquet"),
             threads=state["threads"],
         )
+
+
+def finished(history: History, forecast: np.ndarray, method: str) -> tuple[np.ndarray, list[str]]:
+    """The forecast [N, H, K] of what was chosen, made complete, and a label for each series; that of
+    AutoPredictor with its doubt. An algorithm chosen by name speaks for itself.
+    """
+    if method == AUTO_PREDICTOR:
+        forecast = doubted(history, forecast)
+    return completed(history, forecast)
 
 
 def _own(hyperparameters: Mapping[str, str], name: str) -> dict[str, str]:

@@ -23,7 +23,6 @@ from forecastd.models.backtest import Backtest, looks, selection_windows, yearly
 from forecastd.models.cores import single_threaded_algebra
 from forecastd.models.credible import credible
 from forecastd.models.crew import Crew, Task, local_crew
-from forecastd.models.earlier_years import doubted
 from forecastd.models.ensemble import (
     Mixture,
     Sample,
@@ -36,9 +35,9 @@ from forecastd.models.ensemble import (
     series_names,
     widened,
 )
-from forecastd.models.fallback import completed, has_enough
+from forecastd.models.fallback import has_enough
 from forecastd.models.history import History
-from forecastd.models.predictor import Evaluation, Predictor, WindowMetrics, forecast_table
+from forecastd.models.predictor import Evaluation, Predictor, WindowMetrics, finished, forecast_table
 from forecastd.models.progress import Progress
 from forecastd.models.residuals import scales
 from forecastd.models.stretch import (
@@ -392,8 +391,7 @@ def _grid_forecast(
     """The complete forecast of a window [N, H, K]: the mixture, and a fallback where it has no answer."""
     history = History.of(backtest.panel, backtest.horizon, window.start)
     distances = mixture.of(backtest.at(window), series_names(backtest.panel.keys))
-    forecast = distances + backtest.levels(window)[..., None]
-    return completed(history, doubted(history, forecast) if _is_auto(request) else forecast)[0]
+    return finished(history, distances + backtest.levels(window)[..., None], request.method)[0]
 
 
 def _evaluate(

@@ -21,7 +21,6 @@ TARGET_WORDS = (
     "target_value", "target", "value", "y", "demand", "sales", "qty", "quantity", "units", "amount", "count",
     "consumption", "load", "kwh", "volume", "revenue", "traffic",
 )  # fmt: skip
-# By the unit of the frequency: the horizon for a short and for a long history, in steps of one unit.
 FEW_REPEATS = 0.01  # of all rows; so many of one series and time are exceptions and no series of their own
 SHORTEST = 4  # rows of a series; the service wants a history of four horizons
 DOMAIN_NAMES = ("RETAIL", "EC2_CAPACITY", "WORK_FORCE", "METRICS")  # whose field names tell them apart
@@ -63,12 +62,12 @@ class Columns:
         """The number of the series that each row belongs to."""
         return self.sample.frame.groupby(self.keys).ngroup()
 
-    @property
+    @cached_property
     def repeated(self) -> pd.Series:
         """Which rows have all that an earlier one has but the target."""
         return self._repeated([self.item, *self.others])
 
-    @property
+    @cached_property
     def differing(self) -> pd.Series:
         """Which rows differ from an earlier one in the target alone."""
         line = [self.item, *self.others, self.time, self.target]
@@ -252,10 +251,10 @@ class Columns:
 
 def moments(sample: Sample, time: int, java_format: str) -> pd.Series:
     """The time of each row; NaT where a cell is none."""
-    moments = pd.to_datetime(sample.frame[time], format=directive(java_format), errors="coerce")
-    if moments.isna().all():
+    times = pd.to_datetime(sample.frame[time], format=directive(java_format), errors="coerce")
+    if times.isna().all():
         raise unusable("none of its times is a date that exists", f"Write them as {java_format}.")
-    return moments
+    return times
 
 
 def _domain_targets() -> set[str]:

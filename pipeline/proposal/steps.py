@@ -30,16 +30,16 @@ class Steps:
 
     def __init__(self, columns: Columns, reasons: list[str]) -> None:
         self._columns, self._reasons = columns, reasons
-        self.moments = columns.moments
+        self._moments = columns.moments
         self.frequency = self._frequency()
         self.count = self.frequency.steps(
-            self.moments.min().to_pydatetime(), self.moments.max().to_pydatetime()
+            self._moments.min().to_pydatetime(), self._moments.max().to_pydatetime()
         )
 
     @cached_property
     def is_regular(self) -> bool:
         """Whether the rows of a series have a rhythm."""
-        return is_regular(self.moments, self._columns.series)
+        return is_regular(self._moments, self._columns.series)
 
     @cached_property
     def of_rows(self) -> pd.DataFrame:
@@ -48,7 +48,7 @@ class Steps:
         steps = Grid(self.frequency, int(times.min())).steps(times.to_numpy())
         return pd.DataFrame({"series": self._columns.series[times.index], "step": steps}, index=times.index)
 
-    @property
+    @cached_property
     def meeting(self) -> int:
         """Rows of which the service makes one value with another; of duplicates the checks make one row."""
         rows = self.of_rows
@@ -79,7 +79,7 @@ class Steps:
     def boundary(self) -> dict[str, str]:
         """Where the week begins, if all rows are of one weekday that is not Monday."""
         self._tell_of_moved_times()
-        days = self.moments.dropna().dt.day_name().str.upper().unique()
+        days = self._moments.dropna().dt.day_name().str.upper().unique()
         if self.frequency.unit != "W" or len(days) != 1 or days[0] == "MONDAY":
             return {}
         self._reasons.append(f"All times are a {days[0].title()}: the week begins there.")
@@ -87,7 +87,7 @@ class Steps:
 
     def _frequency(self) -> Frequency:
         series = self._columns.series
-        typical = typical_s(self.moments, series)
+        typical = typical_s(self._moments, series)
         if typical is None:
             raise unusable("every series has one row only", "Give a longer history.")
         if not self.is_regular:
@@ -100,7 +100,7 @@ class Steps:
 
     def _suiting(self, typical: float, series: pd.Series) -> Frequency:
         """For rows without a rhythm, such as those of orders, whose distances say nothing of a step."""
-        moments = self.moments.dropna()
+        moments = self._moments.dropna()
         is_short = self._columns.java_format == SECOND and moments.max() - moments.min() < SHORT_LOG
         steps = ("H", "D", "W", "M") if is_short else ("D", "W", "M")
         frequency, share = suiting(moments, series, steps)
@@ -119,7 +119,7 @@ class Steps:
                 "moves them there, and the forecast's times are beginnings, too."
             )
 
-    @property
+    @cached_property
     def _times(self) -> pd.Series:
         """Microseconds of each row that has a time."""
-        return self.moments.dropna().astype("datetime64[us]").astype(np.int64)
+        return self._moments.dropna().astype("datetime64[us]").astype(np.int64)
