@@ -58,12 +58,9 @@ def holiday_names(times: pd.DatetimeIndex, frequency: Frequency, country: str | 
     names = np.full(len(times), "", object)
     if country is None or not len(times) or frequency.unit == "Y":
         return names
-    dates = public_holidays.names_by_date(country, times[0].year, times[-1].year + 1)
-    if not dates:
-        return names
-    days = times.normalize()
     if frequency.minutes <= 1440:
-        return np.array([dates.get(day, "") for day in days], object)
+        return names_of_days(times.normalize(), country)
+    dates = public_holidays.names_by_date(country, times[0].year, times[-1].year + 1)
     starts = times.to_numpy()
     for date, name in dates.items():
         position = int(np.searchsorted(starts, np.datetime64(date), side="right")) - 1
@@ -71,6 +68,12 @@ def holiday_names(times: pd.DatetimeIndex, frequency: Frequency, country: str | 
         if inside:
             names[position] = name
     return names
+
+
+def names_of_days(days: pd.DatetimeIndex, country: str) -> np.ndarray:
+    """The holiday on each date, ascending, or an empty text; object [len(days)]."""
+    dates = public_holidays.names_by_date(country, days[0].year, days[-1].year + 1)
+    return np.array([dates.get(day, "") for day in days], object)
 
 
 def days_to_holidays(times: pd.DatetimeIndex, country: str | None) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,7 @@ from forecastd.models.seasonal_trend import SeasonalTrend
 from forecastd.models.state_space import StateSpace
 from forecastd.models.statistical import Arima, Ets, Theta
 from forecastd.models.transform import Log, Plain
+from forecastd.models.usual_days import OnUsualDays
 from forecastd.series.algorithms import METHODS, hyperparameters
 from forecastd.series.panel import Panel
 
@@ -39,16 +40,16 @@ def _cnnqr(chosen: Hyperparameters) -> Algorithm:
 
 _MAKERS: dict[str, Callable[[Hyperparameters], Algorithm]] = {
     "SeasonalNaive": lambda _: SeasonalNaive(),
-    "Analogs": lambda _: Analogs(),
-    "NNAR": lambda _: Nnar(),
-    "Linear": lambda _: Linear(),
+    "Analogs": lambda _: OnUsualDays(Analogs()),
+    "NNAR": lambda _: OnUsualDays(Nnar()),
+    "Linear": lambda _: OnUsualDays(Linear()),
     "NPTS": Npts,
-    "NPTSYears": lambda _: NptsYears(),
-    "Decomposition": lambda _: Decomposition(Plain),
-    "DecompositionLog": lambda _: Decomposition(Log),
-    "SeasonalTrend": lambda _: SeasonalTrend(Plain),
-    "SeasonalTrendLog": lambda _: SeasonalTrend(Log),
-    "StateSpace": lambda _: StateSpace(),
+    "NPTSYears": lambda _: OnUsualDays(NptsYears()),
+    "Decomposition": lambda _: OnUsualDays(Decomposition(Plain)),
+    "DecompositionLog": lambda _: OnUsualDays(Decomposition(Log)),
+    "SeasonalTrend": lambda _: OnUsualDays(SeasonalTrend(Plain)),
+    "SeasonalTrendLog": lambda _: OnUsualDays(SeasonalTrend(Log)),
+    "StateSpace": lambda _: OnUsualDays(StateSpace()),
     "Regression": lambda _: Regression(Plain),
     "RegressionLog": lambda _: Regression(Log),
     "Boosting": lambda _: Boosting(),

@@ -37,6 +37,17 @@ def dates_by_name(country: str, first_year: int, last_year: int) -> dict[str, li
 
 
 @cache
+def weekend(country: str) -> tuple[int, ...]:
+    """The weekdays of the weekend, ascending, Monday is 0; none for a country that is not known."""
+    import holidays
+
+    try:
+        return tuple(sorted(holidays.country_holidays(country).weekend))
+    except NotImplementedError:
+        return ()
+
+
+@cache
 def _named(country: str, first_year: int, last_year: int) -> list[tuple[pd.Timestamp, list[str]]]:
     """Each date with its holidays, ascending, in English where the library has it.
 

@@ -91,7 +91,11 @@ class Target:
         said += self._demand.unsure_of_missing()
         said += self._demand.unsure_of_adding()
         said.append("How far ahead you need to know: set ForecastHorizon if the proposed one is not it.")
-        said.append("Which country's holidays matter: add them as AdditionalDatasets if any do.")
+        said.append(
+            "Which country's holidays matter: without it they are forecast as usual days. "
+            'DataConfig takes it, for France "AdditionalDatasets": '
+            '[{"Name": "holiday", "Configuration": {"CountryCode": ["FR"]}}].'
+        )
         if self.steps.frequency.needs_time_of_day:
             said.append("The time zone: times are taken as they stand; TimeZone can name their zone.")
         return said
