@@ -9,8 +9,8 @@ or to each hour of it, is put back where the forecast holds one:
 
 So a holiday is a Sunday to some degree. One on a Sunday changes little, one that the history does not hold is
 expected to be like those that it does, and one of which several are known may be of its own. The parts come
-from a ridge regression for each series. How far single holidays may be of their own, which day of the weekend
-they are like, and how much of it all comes, is what foretells each holiday best from all others.
+from a ridge regression for each series. How far single holidays may be of their own, and how much of it all
+comes, is what foretells each holiday best from all others.
 
 What comes back of earlier years without being a holiday (`earlier_years`) is left to the model itself, which
 finds it in the history without holidays.
@@ -101,7 +101,7 @@ def effects(history: History) -> Effects | None:
     share, usual = np.zeros((2, *days.values.shape))
     holidays, past = np.concatenate([days.past, days.ahead]), slice(len(days.past))
     for series in days.parts(np.arange(history.size)):
-        known = days.known(series, holidays, proven.rest)
+        known = days.known(series, holidays)
         sums = _Sums.of(known.inputs[:, past], known.off[:, past]).of_all()
         found = sums.solved(days.penalties(proven.own))
         told = np.einsum("ndsf,nf->nds", known.inputs, found)
@@ -166,7 +166,7 @@ class _Days:
     whole: int  # days that are known to their end
     weekday: np.ndarray  # int [days]
     names: np.ndarray  # object [days], of holidays; else empty
-    weekend: tuple[int, ...]
+    rest: int  # the weekday of rest
     size: np.ndarray  # [N] of a usual value
 
     @property
@@ -204,12 +204,12 @@ class _Days:
         at_a_time = max(1, NUMBERS_AT_A_TIME // (holidays * inputs * max(self.steps, inputs)))
         yield from (series[low : low + at_a_time] for low in range(0, len(series), at_a_time))
 
-    def known(self, series: np.ndarray, holidays: np.ndarray, rest: int) -> _Known:
-        """What is known of these holidays where ``rest`` is the day of rest."""
+    def known(self, series: np.ndarray, holidays: np.ndarray) -> _Known:
+        """What is known of these holidays."""
         values = self.values[series]
         usual, like_rest = (
             np.stack([_median(values[:, self._like(day, weekday)]) for day, weekday in pairs], axis=1)
-            for pairs in (zip(holidays, self.weekday[holidays], strict=True), product(holidays, [rest]))
+            for pairs in (zip(holidays, self.weekday[holidays], strict=True), product(holidays, [self.rest]))
         )
         size = np.fmax(np.abs(usual), LEAST_LEVEL * self.size[series][:, None, None])
         unit = np.where(size > 0, size, 1.0)
@@ -222,10 +222,9 @@ class _Days:
 
     def _comparable(self, days: slice) -> np.ndarray:
         """The holidays of some days for which there are usual days and days of rest."""
-        weekdays, least = {*self.weekend}, NEAREST[0]
         holidays = np.arange(len(self.names))[days][self.names[days] != ""]
         enough = [
-            all(len(self._like(day, weekday)) >= least for weekday in {self.weekday[day], *weekdays})
+            all(len(self._like(day, weekday)) >= NEAREST[0] for weekday in (self.weekday[day], self.rest))
             for day in holidays
         ]
         return holidays[np.array(enough, bool)]
@@ -254,7 +253,7 @@ def _days(history: History) -> _Days | None:
         (before + history.length) // steps,
         np.asarray(days.dayofweek, int),
         calendar.names_of_days(days, country),
-        public_holidays.weekend(country),
+        public_holidays.day_of_rest(country),
         np.abs(history.filled).mean(axis=1),
     )
 
@@ -263,7 +262,6 @@ def _days(history: History) -> _Days | None:
 class _Proven:
     """The settings that foretell holidays best."""
 
-    rest: int  # the weekday that holidays are like
     own: float  # penalty of what they have of their own
     back: float  # how much of what is told comes, 0 to 1
 
@@ -272,19 +270,15 @@ def _proven(days: _Days) -> _Proven:
     """The settings with which each holiday is foretold best from all others."""
     size = len(days.values)
     some = np.unique(np.linspace(0, size - 1, min(size, SERIES_THAT_PROVE)).astype(int))
-    tried = [each for rest in days.weekend for each in _tried(days, some, rest)]
-    return min(tried, key=lambda each: each[0])[1]
-
-
-def _tried(days: _Days, series: np.ndarray, rest: int) -> Iterator[tuple[float, _Proven]]:
-    """The settings for one day of rest, each with its error."""
-    parts = [days.known(some, days.past, rest) for some in days.parts(series)]
+    parts = [days.known(series, days.past) for series in days.parts(some)]
     others = [_Sums.of(known.inputs, known.off).of_others() for known in parts]
     came = np.concatenate([np.nan_to_num(known.off) for known in parts])
+    tried = []
     for own in PENALTIES_OF_OWN:
         found = [sums.solved(days.penalties(own)) for sums in others]
         told = np.concatenate([_told(known, one) for known, one in zip(parts, found, strict=True)])
-        yield float(((told - came) ** 2).sum()), _Proven(rest, own, _back(told, came))
+        tried.append((float(((told - came) ** 2).sum()), _Proven(own, _back(told, came))))
+    return min(tried, key=lambda each: each[0])[1]
 
 
 def _told(known: _Known, coefficients: np.ndarray) -> np.ndarray:

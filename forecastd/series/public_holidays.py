@@ -37,14 +37,14 @@ def dates_by_name(country: str, first_year: int, last_year: int) -> dict[str, li
 
 
 @cache
-def weekend(country: str) -> tuple[int, ...]:
-    """The weekdays of the weekend, ascending, Monday is 0; none for a country that is not known."""
+def day_of_rest(country: str) -> int:
+    """The last day of the country's weekend, Monday is 0; Sunday for a country that is not known."""
     import holidays
 
     try:
-        return tuple(sorted(holidays.country_holidays(country).weekend))
+        return max(holidays.country_holidays(country).weekend)
     except NotImplementedError:
-        return ()
+        return 6
 
 
 @cache

@@ -107,7 +107,7 @@ def test_holidays_count_as_far_as_they_did(like_sunday: float) -> None:
 def test_the_day_of_rest_is_the_country_s() -> None:
     when = times("2024-09-25", length=800)
     day = pd.Timestamp("2024-09-23")  # the national day
-    seen = history(load(when, "SA", rest=4), when, "SA")
+    seen = history(load(when, "SA", rest=5), when, "SA")
     np.testing.assert_allclose(shares(effects(seen), seen, day), -0.3, atol=0.05)
 
 

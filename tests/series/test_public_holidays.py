@@ -42,3 +42,12 @@ def test_two_holidays_of_one_day_are_both_found_and_the_first_names_it() -> None
 def test_a_country_that_is_not_known_has_none() -> None:
     assert public_holidays.names_by_date("XX", 2024, 2024) == {}
     assert public_holidays.dates_by_name("XX", 2024, 2024) == {}
+
+
+def test_the_day_of_rest_is_the_last_of_the_weekend() -> None:
+    assert {code: public_holidays.day_of_rest(code) for code in ("FR", "IL", "IR", "XX")} == {
+        "FR": 6,
+        "IL": 5,
+        "IR": 4,
+        "XX": 6,
+    }
