@@ -26,7 +26,7 @@ Days that move over the years, as Easter does, come from their own of earlier ye
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -37,15 +37,14 @@ from forecastd.models import moving_days
 from forecastd.models.calendar import year_steps
 from forecastd.models.history import LEAST_CYCLES, History
 from forecastd.models.quantiles import MEDIAN, Z
+from forecastd.models.shares import WITHIN, base, lifted, lowered, usual_size
 
 AROUND = {"W": 9, "D": 7}  # weeks whose median is the level of the one in the middle
 WEEK = {"W": 1, "D": 7}  # steps
 LEAST_PAIRS = {"W": 8, "D": 14}  # steps that have come round
-LEAST_LEVEL = 0.25  # of the usual size of a series, as what it is near zero tells little
 NOISE = 1.5  # times the median of what is common, which may as well be chance
 CLOSED = -0.999  # of the level: most series stood at nothing, or nothing was recorded and a gap was filled
 PROOF = 2.0  # squared standard errors by which what came back is drawn towards nothing
-WITHIN = 0.97  # of the level, that a forecast may be lowered
 MOST_SERIES = {"W": 2000, "D": 300}  # more do not change what they have in common
 
 
@@ -55,8 +54,7 @@ def repeated(history: History, forecast: np.ndarray) -> np.ndarray:
     if coming is None:
         return forecast
     ahead = coming.share[history.length :][None, :, None]
-    usual, lowest = _usual(history)[..., None], history.filled.min(axis=1)[:, None, None]
-    return np.where(lowest < 0, forecast + usual * ahead, forecast * (1 + ahead))
+    return lifted(history, forecast, ahead, usual_size(history)[..., None])
 
 
 def doubted(history: History, forecast: np.ndarray) -> np.ndarray:
@@ -78,18 +76,12 @@ def without(history: History) -> History:
     coming = _coming_back(history)
     if coming is None:
         return history
-    cleaned = history.values - _usual(history) * coming.share[: history.length]
-    return replace(history, values=np.where(history.values >= 0, np.maximum(cleaned, 0), cleaned))
+    return lowered(history, usual_size(history) * coming.share[: history.length])
 
 
 def held_once(history: History) -> bool:
     """Whether the history is too short to hold the year twice, from which on models learn it themselves."""
     return history.length < LEAST_CYCLES * year_steps(history.frequency)
-
-
-def _usual(history: History) -> np.ndarray:
-    """The usual size of each series, [N, 1]."""
-    return np.abs(history.filled).mean(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -188,8 +180,7 @@ def _common(history: History) -> np.ndarray:
     some = np.linspace(0, history.size - 1, min(history.size, MOST_SERIES[unit])).astype(int)
     values = history.filled[some]
     levels = _levels(values, WEEK[unit], AROUND[unit])
-    size = np.maximum(np.abs(levels), LEAST_LEVEL * _usual(history)[some])
-    off = (values - levels) / np.where(size > 0, size, 1.0)
+    off = (values - levels) / base(levels, usual_size(history)[some])
     begun = np.arange(length) >= history.first[some, None]
     counts = begun.any(axis=0)
     common = np.zeros(length)

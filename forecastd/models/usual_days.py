@@ -19,7 +19,7 @@ finds it in the history without holidays.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
@@ -29,6 +29,7 @@ import pandas as pd
 from forecastd.models import calendar
 from forecastd.models.algorithm import Algorithm, State
 from forecastd.models.history import History
+from forecastd.models.shares import WITHIN, base, lifted, lowered, usual_size
 from forecastd.series import public_holidays
 
 MINUTES = 1440  # of a day
@@ -38,9 +39,7 @@ LEAST_HOLIDAYS = 3  # of a history, from which others may be foretold
 PENALTY_OF_ALL = 0.1  # ridge, as the next ones: chosen on the first hourly windows of docs/accuracy.md
 PENALTIES_OF_OWN = (100.0, 3.0, 1.0, 0.3)  # from hardly any of their own to nearly free
 PENALTY_OF_SHAPE = 30.0
-LEAST_LEVEL = 0.25  # of the usual size of a series, as what it is near zero tells little
 LARGEST = 1.0  # share by which a holiday may be above the usual
-WITHIN = 0.97  # and below
 PROOF = 1.0  # squared standard errors by which what comes is drawn towards nothing
 SERIES_THAT_PROVE = 20  # more do not change the settings, only the time
 NUMBERS_AT_A_TIME = 3_000_000
@@ -55,6 +54,8 @@ class OnUsualDays(Algorithm):
 
     def fit(self, history: History, seed: int, threads: int) -> None:
         """See ``Algorithm.fit``."""
+        if not self.learns:
+            return
         self.algorithm.limit_s = self.limit_s
         self.algorithm.fit(_usual(history, effects(history)), seed, threads)
 
@@ -64,10 +65,8 @@ class OnUsualDays(Algorithm):
         forecast = self.algorithm.forecast(_usual(history, found), threads)
         if found is None:
             return forecast
-        share = found.share[:, history.length :, None]
-        lowest = history.filled.min(axis=1)[:, None, None]
-        below_zero = forecast + share * found.usual[:, history.length :, None]
-        return np.where(lowest < 0, below_zero, forecast * (1 + share))
+        share, usual = (table[:, history.length :, None] for table in (found.share, found.usual))
+        return lifted(history, forecast, share, usual)
 
     def effective(self) -> dict[str, str]:
         """See ``Algorithm.effective``."""
@@ -114,10 +113,7 @@ def effects(history: History) -> Effects | None:
 
 def _usual(history: History, found: Effects | None) -> History:
     """The history with its holidays made usual days."""
-    if found is None:
-        return history
-    values = history.values - (found.share * found.usual)[:, : history.length]
-    return replace(history, values=np.where(history.values >= 0, np.maximum(values, 0), values))
+    return history if found is None else lowered(history, (found.share * found.usual)[:, : history.length])
 
 
 @dataclass(frozen=True)
@@ -167,7 +163,7 @@ class _Days:
     weekday: np.ndarray  # int [days]
     names: np.ndarray  # object [days], of holidays; else empty
     rest: int  # the weekday of rest
-    size: np.ndarray  # [N] of a usual value
+    size: np.ndarray  # [N, 1] of a usual value
 
     @property
     def steps(self) -> int:
@@ -181,7 +177,7 @@ class _Days:
 
     @cached_property
     def past(self) -> np.ndarray:
-        """The holidays that are known, and what a usual day in their place would be."""
+        """The holidays that are known, as numbers of days."""
         return self._comparable(slice(0, self.whole))
 
     @cached_property
@@ -211,13 +207,12 @@ class _Days:
             np.stack([_median(values[:, self._like(day, weekday)]) for day, weekday in pairs], axis=1)
             for pairs in (zip(holidays, self.weekday[holidays], strict=True), product(holidays, [self.rest]))
         )
-        size = np.fmax(np.abs(usual), LEAST_LEVEL * self.size[series][:, None, None])
-        unit = np.where(size > 0, size, 1.0)
-        towards = np.clip(np.nan_to_num((like_rest - usual) / unit), -1, 1)[..., None]
+        size = base(usual, self.size[series][..., None])
+        towards = np.clip(np.nan_to_num((like_rest - usual) / size), -1, 1)[..., None]
         is_kind = (self.names[holidays][:, None] == self.kinds)[None, :, None, :]
         is_hour = (np.arange(self.steps) * self.hours // self.steps)[:, None] == np.arange(self.hours)
         shape = np.broadcast_to(is_hour, (*towards.shape[:3], self.hours))
-        off = np.clip((values[:, holidays] - usual) / unit, -1, LARGEST)
+        off = np.clip((values[:, holidays] - usual) / size, -1, LARGEST)
         return _Known(np.concatenate([towards, towards * is_kind, shape], axis=3), off, size)
 
     def _comparable(self, days: slice) -> np.ndarray:
@@ -254,7 +249,7 @@ def _days(history: History) -> _Days | None:
         np.asarray(days.dayofweek, int),
         calendar.names_of_days(days, country),
         public_holidays.day_of_rest(country),
-        np.abs(history.filled).mean(axis=1),
+        usual_size(history),
     )
 
 
@@ -303,10 +298,5 @@ def _back(told: np.ndarray, came: np.ndarray) -> float:
 
 def _median(values: np.ndarray) -> np.ndarray:
     """The median over the days [n, days, S], NaN where nothing is known, [n, S]."""
-    counts = np.isfinite(values).sum(axis=1)
-    ordered = np.sort(values, axis=1)  # what is not known comes last
-    low, high = (
-        np.take_along_axis(ordered, np.maximum(place, 0)[:, None], axis=1)[:, 0]
-        for place in ((counts - 1) // 2, counts // 2)
-    )
-    return (low + high) / 2
+    known = np.isfinite(values).any(axis=1)
+    return np.where(known, np.nanmedian(np.where(known[:, None], values, 0.0), axis=1), np.nan)

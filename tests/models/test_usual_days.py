@@ -6,7 +6,7 @@ from forecastd.models import candidates
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.history import History
 from forecastd.models.quantiles import GRID, MEDIAN
-from forecastd.models.usual_days import OnUsualDays, effects
+from forecastd.models.usual_days import Effects, OnUsualDays, effects
 from forecastd.series import public_holidays
 from forecastd.series.frequency import Frequency
 
@@ -51,10 +51,10 @@ def history(
     return History(past, when, horizon, kind, {}, np.zeros((len(values), 0)), country)
 
 
-def shares(found: object, seen: History, day: pd.Timestamp) -> np.ndarray:
+def shares(found: Effects | None, seen: History, day: pd.Timestamp) -> np.ndarray:
     """What is said of a day, [N, steps of the day]."""
     assert found is not None
-    return found.share[:, seen.times.normalize() == day]  # type: ignore[attr-defined]
+    return found.share[:, seen.times.normalize() == day]
 
 
 class Same(Algorithm):
