@@ -22,9 +22,13 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-# The flow that forecasts, and all flows of ours, which recover; others on the same server are left alone.
+# The flow that forecasts, and all flows of ours, which recover.
 FLOW = "forecast"
 FLOWS = (FLOW, "rollback", "notice", "reconcile")
+
+# What prefect.yaml tags our deployments with. A flow of the same name on the same server may be somebody
+# else's, and one that is started by hand sends no heartbeat in time: neither is ours to call dead.
+TAG = "forecast"
 
 # Three heartbeats: one may be late on a busy machine, and so may a process be that is still starting.
 LOST_AFTER = timedelta(seconds=90)
@@ -43,7 +47,12 @@ START_AGAIN_AFTER = timedelta(seconds=60)
 def recovery() -> list[AutomationCore]:
     """The automations, as they should stand on the server."""
     any_run = ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]})
-    of_ours = ResourceSpecification({"prefect.resource.role": ["flow"], "prefect.resource.name": list(FLOWS)})
+    of_ours = [
+        ResourceSpecification({"prefect.resource.role": ["flow"], "prefect.resource.name": list(FLOWS)}),
+        ResourceSpecification(
+            {"prefect.resource.role": ["tag"], "prefect.resource.id": [f"prefect.tag.{TAG}"]}
+        ),
+    ]
     lost = EventTrigger(
         posture=Posture.Proactive,
         after={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{name}" for name in ALIVE)},
@@ -78,7 +87,7 @@ def recovery() -> list[AutomationCore]:
     ]
 
 
-def _crashed(attempts: str, of_ours: ResourceSpecification, pause: timedelta) -> EventTrigger:
+def _crashed(attempts: str, of_ours: list[ResourceSpecification], pause: timedelta) -> EventTrigger:
     """A crash of a run that has begun so often (`!0`: at all); others within the pause are overlooked."""
     which: dict[str, str | list[str]] = {
         "prefect.resource.id": ["prefect.flow-run.*"],

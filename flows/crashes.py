@@ -13,12 +13,14 @@ MOST_CRASHES = 5
 
 
 def crashes_of(flow_run_id: str | None) -> int:
-    """Crashes of the flow run so far; runs that failed and were started again do not count."""
+    """Crashes of the flow run since it last failed: whoever has a failed run run again begins a new count."""
     if flow_run_id is None:
         return 0
     with get_client(sync_client=True) as client:
         states = client.read_flow_run_states(UUID(flow_run_id))
-    return sum(state.type == StateType.CRASHED for state in states)
+    ends = [state.type for state in sorted(states, key=lambda state: state.timestamp)]
+    failures = [place for place, end in enumerate(ends) if end == StateType.FAILED]
+    return ends[failures[-1] + 1 if failures else 0 :].count(StateType.CRASHED)
 
 
 def refuse_to_crash_for_ever() -> None:

@@ -61,7 +61,7 @@ def end_silent_runs(
     Returns:
         How many there were.
     """
-    at_work = (run for run in runs(client, AT_WORK, flows=FLOWS) if run.is_deployed)
+    at_work = (run for run in runs(client, AT_WORK, flows=FLOWS) if run.is_ours)
     old = [run for run in at_work if run.due and now - run.due > SILENT_AFTER]
     silent = [run for run in old if is_silent(client, run, now - SILENT_AFTER)]
     if silent:
@@ -80,7 +80,7 @@ def restart_crashed_runs(client: SyncPrefectClient, now: dt.datetime) -> int:
     Returns:
         How many there were.
     """
-    known = [run for run in runs(client, (*LIVE, *ENDED), now - LOOK_BACK, RESTARTED) if run.is_deployed]
+    known = [run for run in runs(client, (*LIVE, *ENDED), now - LOOK_BACK, RESTARTED) if run.is_ours]
     crashed = [run for run in known if run.state == "CRASHED" and run.ended and now - run.ended > LEFT_AFTER]
     left = [run for run in crashed if not _is_replaced(run, known) and _may_begin_again(run)]
     for run in left:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from blocks.recovery import FLOW
+from blocks.recovery import FLOW, TAG
 from pipeline.workload import Workload
 
 TO_COME = ("SCHEDULED", "PENDING", "RUNNING")
@@ -43,12 +43,17 @@ class KnownRun:
     due: dt.datetime | None = None
     began: dt.datetime | None = None
     ended: dt.datetime | None = None
-    is_deployed: bool = False  # a worker started it, with the heartbeat of its deployment
+    is_deployed: bool = False  # a worker starts it, as its deployment says
 
     def is_under_way(self, now: dt.datetime) -> bool:
         """Whether it is at work, or about to be; one that somebody has scheduled for later is not."""
         is_later = self.due is not None and self.due > now + SOON
         return self.state in LIVE and not (self.state == "SCHEDULED" and is_later)
+
+    @property
+    def is_ours(self) -> bool:
+        """It is of one of this project's deployments, which tag their runs and have them send heartbeats."""
+        return self.is_deployed and TAG in self.tags
 
     @property
     def is_at_work(self) -> bool:

@@ -14,7 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 
 from blocks.__main__ import main as save_blocks
-from blocks.recovery import ALIVE, FLOW, FLOWS, LOST, RETRY, RETRY_START
+from blocks.recovery import ALIVE, FLOW, FLOWS, LOST, RETRY, RETRY_START, TAG
 from bridge.event import NAME, merge
 from bridge.notification import StoredObject
 from flows.forecast import forecast_workload
@@ -112,6 +112,11 @@ def test_the_parameters_are_the_flows() -> None:
 def test_recovery_is_about_every_flow_that_is_deployed() -> None:
     assert forecast_workload.name == FLOW
     assert {flow_of(deployment).name for deployment in DEPLOYMENTS.values()} == set(FLOWS)
+
+
+@pytest.mark.parametrize("name", sorted(DEPLOYMENTS))
+def test_recovery_knows_the_runs_of_every_deployment(name: str) -> None:
+    assert TAG in DEPLOYMENTS[name]["tags"]
 
 
 @pytest.mark.parametrize("name", sorted(DEPLOYMENTS))

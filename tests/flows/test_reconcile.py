@@ -7,11 +7,24 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from prefect import Flow
+from prefect import Flow, flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import StateType
-from prefect.states import Cancelled, Cancelling, Completed, Crashed, Pending, Running, Scheduled, State
+from prefect.states import (
+    AwaitingRetry,
+    Cancelled,
+    Cancelling,
+    Completed,
+    Crashed,
+    Failed,
+    Pending,
+    Running,
+    Scheduled,
+    State,
+)
 
+from blocks.recovery import TAG
+from flows import crashes
 from flows import reconcile as module
 from flows import revival
 from flows.forecast import forecast_workload
@@ -28,7 +41,7 @@ def client(site: Site) -> Iterator[SyncPrefectClient]:
     """A client of a server on which the deployment is installed, with nothing under way on it."""
     with get_client(sync_client=True) as made:
         flow_id = made.create_flow(forecast_workload)
-        made.create_deployment(flow_id, name="upload")
+        made.create_deployment(flow_id, name="upload", tags=[TAG])
         yield made
 
 
@@ -257,7 +270,7 @@ def test_a_run_that_answers_when_the_machine_has_woken_up_goes_on(
 def test_a_run_of_another_flow_that_was_lost_before_it_began_comes_to_its_end(
     client: SyncPrefectClient, other: Flow[Any, Any]
 ) -> None:
-    deployment = client.create_deployment(client.create_flow(other), name="silent")
+    deployment = client.create_deployment(client.create_flow(other), name="silent", tags=[TAG])
     lost = client.create_flow_run_from_deployment(deployment, state=Pending()).id
     end_silent_runs(client, now(minutes=20))
     assert client.read_flow_run(lost).state_type == StateType.CRASHED
@@ -302,9 +315,36 @@ def test_a_run_that_dies_before_it_begins_is_not_restarted_for_ever(
 
 @pytest.mark.parametrize("other", [notice, roll_back_workload], ids=lambda flow: flow.name)
 def test_a_crashed_run_of_another_flow_goes_on(client: SyncPrefectClient, other: Flow[Any, Any]) -> None:
-    deployment = client.create_deployment(client.create_flow(other), name="crashed")
+    deployment = client.create_deployment(client.create_flow(other), name="crashed", tags=[TAG])
     lost = client.create_flow_run_from_deployment(deployment, state=Crashed()).id
     restart_crashed_runs(client, now(minutes=3))
     state = client.read_flow_run(lost).state
     assert state is not None
     assert state.name == "AwaitingRetry"
+
+
+def test_the_runs_of_other_peoples_flows_are_left_alone(client: SyncPrefectClient) -> None:
+    @flow(name=notice.name)
+    def somebody_elses() -> None: ...
+
+    deployment = client.create_deployment(client.create_flow(somebody_elses), name="other project")
+    silent = client.create_flow_run_from_deployment(deployment, state=Pending()).id
+    crashed = client.create_flow_run_from_deployment(deployment, state=Crashed()).id
+    end_silent_runs(client, now(minutes=20))
+    restart_crashed_runs(client, now(minutes=3))
+    assert client.read_flow_run(silent).state_type == StateType.PENDING
+    assert client.read_flow_run(crashed).state_type == StateType.CRASHED
+
+
+def test_a_run_that_gave_up_counts_its_crashes_anew_when_somebody_retries_it(
+    site: Site, client: SyncPrefectClient
+) -> None:
+    reconciled(site)
+    (run,) = started(client, site)
+    for _ in range(crashes.MOST_CRASHES):
+        end(client, run, Running(), Crashed())
+    assert crashes.crashes_of(run.id) == crashes.MOST_CRASHES
+    end(client, run, AwaitingRetry(), Running(), Failed(), AwaitingRetry(), Running())
+    assert crashes.crashes_of(run.id) == 0
+    end(client, run, Crashed())
+    assert crashes.crashes_of(run.id) == 1

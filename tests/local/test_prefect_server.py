@@ -21,7 +21,7 @@ from prefect.server.events.schemas.automations import Automation, Firing
 from prefect.server.events.schemas.events import ReceivedEvent, RelatedResource, Resource
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_settings
 
-from blocks.recovery import FLOW, LOST, LOST_AFTER, recovery
+from blocks.recovery import FLOW, LOST, LOST_AFTER, TAG, recovery
 from local.parts import parts_of
 from local.settings import ROOT, Settings
 from tests.prefect_database import migrated_database
@@ -97,7 +97,12 @@ class Listening:
             occurred=datetime.now(UTC),
             event="prefect.flow-run.heartbeat",
             resource=Resource({"prefect.resource.id": self.RUN}),
-            related=[RelatedResource({"prefect.resource.id": "prefect.flow.1", **flow})],
+            related=[
+                RelatedResource({"prefect.resource.id": "prefect.flow.1", **flow}),
+                RelatedResource(
+                    {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
+                ),
+            ],
             payload={},
             id=uuid.uuid4(),
             received=datetime.now(UTC),
