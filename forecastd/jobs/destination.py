@@ -47,7 +47,7 @@ class Destination:
         if self.is_parquet:
             values.to_parquet(local, index=False)
         else:
-            values.to_csv(local, index=False)
+            values.to_csv(local, index=False, lineterminator=_line_end(values))
         prefix = f"{folder}/" if folder else ""
         with local.open("rb") as file:
             self._job.objects.put(f"{self._path}/{prefix}{self._file_name(number)}", file, self._kms_key)
@@ -60,7 +60,7 @@ class Destination:
             name: starts with an underscore, like the markers, and the object has no ending: readers of all
                 parts of a folder (Athena, Spark, `*.csv`) pass over it.
         """
-        body = values.to_csv(index=False).encode()
+        body = values.to_csv(index=False, lineterminator=_line_end(values)).encode()
         self._job.objects.put(f"{self._path}/{name}_{self._job_and_time}", body, self._kms_key)
 
     def finish(self) -> None:
@@ -78,3 +78,14 @@ class Destination:
         record = self._job.record
         at = dt.datetime.fromtimestamp(record.plan.get("second", record.created), dt.UTC)
         return f"{record.name}_{at:%Y-%m-%dT%H-%M-%SZ}"
+
+
+def _line_end(values: pd.DataFrame) -> str:
+    r"""Give the line end of a CSV file: \n, or \r\n where a text has a carriage return.
+
+    Python's csv writer quotes only characters of its line end: with \n, such a text would be left bare, and
+    readers would take it for two rows.
+    """
+    columns = (values[name].unique() for name in values.select_dtypes(object))
+    has_return = any("\r" in text for texts in columns for text in texts if isinstance(text, str))
+    return "\r\n" if has_return else "\n"

@@ -1,5 +1,6 @@
 """Forecasts, their export files and queries."""
 
+import csv
 import io
 import re
 from typing import Any
@@ -89,6 +90,24 @@ def test_an_export_says_which_items_the_model_could_not_serve(lab: Any, hourly: 
         "item_0,ETS",
         "young,short history",
     ]
+
+
+def test_every_reader_finds_the_rows_of_an_item_with_a_carriage_return(lab: Any) -> None:
+    items = ["plain", "x\ry", "two\nlines", "both\r\n", 'a, "b"']
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(
+        [item, f"2024-01-{day:02} 00:00:00", day % 7] for item in items for day in range(1, 29)
+    )
+    group = lab.filled_group(text.getvalue(), DataFrequency="D")
+    config = {"ForecastFrequency": "D"}
+    predictor = lab.predictor(group, ForecastHorizon=2, FeaturizationConfig=config)
+    _, objects = exported(lab, lab.forecasted(predictor))
+    [part] = [content for file, content in objects.items() if file.endswith("_part0.csv")]
+    [methods] = [content for file, content in objects.items() if file.startswith("_METHODS_")]
+    for content, rows in ((part, 2), (methods, 1)):
+        assert pd.read_csv(io.BytesIO(content))["item_id"].tolist() == sorted(items * rows)
+        cells = list(csv.reader(io.StringIO(content.decode(), newline="")))[1:]
+        assert [row[0] for row in cells] == sorted(items * rows)
 
 
 def test_a_parquet_export_has_texts_and_doubles(lab: Any, ready: str) -> None:
