@@ -5,7 +5,6 @@ The data streams through: one batch of rows is in memory at a time, whatever the
 
 import logging
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 from forecastd.domains import METADATA, NUMERIC_TYPES, TIMESTAMP
 from forecastd.errors import JobFailed
 from forecastd.jobs.job import Facts, Job
-from forecastd.jobs.objects import ObjectRef, reading
+from forecastd.jobs.objects import ObjectRef
 from forecastd.jobs.rows import Column, Problems, Raw, read_csv, read_parquet, tell_bad_cells, typed
 from forecastd.jobs.statistics import (
     NumberStatistics,
@@ -124,9 +123,7 @@ def _read(job: Job, ref: ObjectRef, problems: Problems) -> Iterator[Raw]:
         yield from read_parquet(path, attributes, ref.uri)
         path.unlink()
         return
-    pieces = read_csv(job.objects.open(ref), attributes, ref.uri, problems)
-    while (raw := reading(f"Reading {ref.uri}", partial(next, pieces, None))) is not None:
-        yield raw
+    yield from read_csv(job.objects.open(ref), attributes, ref.uri, problems)
 
 
 class _Intake:

@@ -1,12 +1,14 @@
 """Objects in S3, found through the standard AWS environment; every trouble becomes a sentence."""
 
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
@@ -18,7 +20,10 @@ _REMEDIES = {
     "404": "it does not exist; check the path.",
     "AccessDenied": "access is denied; allow s3:GetObject, s3:ListBucket and s3:PutObject there.",
     "403": "access is denied; allow s3:GetObject, s3:ListBucket and s3:PutObject there.",
+    "PreconditionFailed": "the object was replaced while it was read; import again.",
 }
+_MOST_BREAKS = 4  # of a connection, at one place of an object
+_BUFFER_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -63,14 +68,13 @@ class Objects:
             raise JobFailed(f"There is no data at {path}: no object has this name or lies below it.")
         return found
 
-    def open(self, ref: ObjectRef) -> Any:
-        """Open an object as a binary stream.
+    def open(self, ref: ObjectRef) -> IO[bytes]:
+        """Open an object as a binary stream, which goes on where a connection breaks.
 
         Raises:
-            JobFailed: it cannot be read.
+            JobFailed: it cannot be read, at once or in the midst of it.
         """
-        with _told(f"Reading {ref.uri}"):
-            return self._client.get_object(Bucket=ref.bucket, Key=ref.key)["Body"]
+        return io.BufferedReader(_ObjectBytes(self._client, ref), _BUFFER_BYTES)
 
     def download(self, ref: ObjectRef, path: Path) -> None:
         """Copy an object to a local file.
@@ -99,20 +103,57 @@ class Objects:
                     yield ObjectRef(bucket, entry["Key"], entry["Size"])
 
 
+class _ObjectBytes(io.RawIOBase):
+    """The bytes of one object; where the connection breaks, reading goes on there.
+
+    Raises:
+        JobFailed: while reading, the connection breaks again and again, or the object was replaced.
+    """
+
+    def __init__(self, client: Any, ref: ObjectRef) -> None:
+        self._client, self._ref = client, ref
+        self._given = 0  # bytes
+        with _told(f"Reading {ref.uri}"):
+            answer = self._get()
+        self._body, self._version = answer["Body"], answer["ETag"]
+
+    def readable(self) -> bool:
+        """See ``io.IOBase``."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """See ``io.RawIOBase``."""
+        with _told(f"Reading {self._ref.uri}"):
+            piece = self._next(len(buffer))
+        buffer[: len(piece)] = piece
+        self._given += len(piece)
+        return len(piece)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._body.close()
+        super().close()
+
+    def _next(self, size: int) -> bytes:
+        for _ in range(_MOST_BREAKS):
+            try:
+                return bytes(self._body.read(size))
+            except BotoCoreError:
+                rest = self._get(Range=f"bytes={self._given}-", IfMatch=self._version)
+                if "ContentRange" not in rest:  # a stand-in that knows whole objects only
+                    raise
+                self._body = rest["Body"]
+        return bytes(self._body.read(size))
+
+    def _get(self, **options: str) -> Any:
+        """Ask for the object; the client has its own patience with a server that does not answer."""
+        return self._client.get_object(Bucket=self._ref.bucket, Key=self._ref.key, **options)
+
+
 def split(path: str) -> tuple[str, str]:
     """Split s3://bucket/key into bucket and key; the key may be empty."""
     bucket, _, key = path.removeprefix("s3://").partition("/")
     return bucket, key
-
-
-def reading(what: str, read: Callable[[], Any]) -> Any:
-    """Call something that reads from S3 underneath, with troubles told as sentences.
-
-    Raises:
-        JobFailed: the connection or S3 failed.
-    """
-    with _told(what):
-        return read()
 
 
 def _belongs(key: str, path: str) -> bool:
@@ -133,5 +174,6 @@ def _told(what: str) -> Iterator[None]:
             f"{what} failed: the server has no AWS credentials; set AWS_ACCESS_KEY_ID and"
             " AWS_SECRET_ACCESS_KEY where it runs."
         ) from error
-    except BotoCoreError as error:
-        raise JobFailed(f"{what} failed: {error}") from error
+    except (BotoCoreError, Boto3Error) as error:
+        reason = getattr(error, "last_exception", error)  # of a download that was tried several times
+        raise JobFailed(f"{what} failed: {reason}") from error
