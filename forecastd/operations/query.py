@@ -1,6 +1,7 @@
 """QueryForecast: the values of one series, read from the stored forecast."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 from forecastd.errors import InvalidInput, InvalidNextToken, ResourceNotFound
@@ -19,11 +20,19 @@ def query_forecast(context: Context, arguments: dict[str, Any]) -> dict[str, Any
         raise InvalidNextToken("A query is answered in one page; there are no tokens for it.")
     record = context.find_active(arguments["ForecastArn"], "Forecast")
     assert record.blob is not None  # every ACTIVE forecast has its values
-    forecast = open_forecast(context.blobs.folder(record.blob))
+    try:
+        return _answer(context.blobs.folder(record.blob), record.arn, arguments)
+    except FileNotFoundError:  # its values go while it is deleted: answer as for any that is
+        context.find_active(arguments["ForecastArn"], "Forecast")
+        raise
+
+
+def _answer(folder: Path, arn: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    forecast = open_forecast(folder)
     key = _key(forecast, arguments["Filters"])
     series = forecast.find(key)
     if series is None:
-        raise ResourceNotFound(f"No series of {record.arn} has {_words(forecast, key)}.")
+        raise ResourceNotFound(f"No series of {arn} has {_words(forecast, key)}.")
     first, last = (_date(arguments, name) for name in ("StartDate", "EndDate"))
     return {"Forecast": {"Predictions": forecast.predictions(series, first, last)}}
 

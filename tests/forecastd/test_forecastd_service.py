@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from forecastd.errors import InvalidNextToken, LimitExceeded, NotImplementedYet, ResourceInUse
+from forecastd.errors import (
+    ApiError,
+    InvalidNextToken,
+    LimitExceeded,
+    NotImplementedYet,
+    ResourceInUse,
+    ResourceNotFound,
+)
 from forecastd.operations.context import Context
 from forecastd.operations.naming import make_ulid
 from forecastd.operations.service import Service
@@ -99,6 +106,28 @@ def test_every_export_has_a_second_of_its_own_for_the_names_of_its_files(desk: D
         return record.plan["second"] - int(desk.time)
 
     assert (second("arn:f1"), second("arn:f2")) == (0, 1)
+
+
+@pytest.mark.parametrize(("is_removed", "error"), [(False, ResourceInUse), (True, ResourceNotFound)])
+def test_a_forecast_that_is_deleted_while_it_is_queried_is_told_as_any_deleted_one(
+    tmp_path: Path, is_removed: bool, error: type[ApiError]
+) -> None:
+    desk = Desk(tmp_path)
+
+    class Emptied(Blobs):
+        """Deletes the forecast when its values are asked for."""
+
+        def folder(self, blob: str) -> Path:
+            if is_removed:
+                desk.store.remove("arn:f")
+            else:
+                desk.store.update("arn:f", status="DELETE_IN_PROGRESS")
+            return super().folder(blob)
+
+    service = Service(Context(desk.store, Emptied(tmp_path), desk.settings, load_spec()))
+    desk.store.insert(Record("arn:f", "Forecast", "f", "ACTIVE", created=1.0, modified=1.0, blob="none"))
+    with pytest.raises(error, match="arn:f"):
+        service.call("QueryForecast", {"ForecastArn": "arn:f", "Filters": {"item_id": "a"}})
 
 
 def test_the_modification_time_of_a_running_job_is_now(desk: Desk) -> None:
