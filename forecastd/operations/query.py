@@ -6,7 +6,7 @@ from typing import Any
 
 from forecastd.errors import InvalidInput, InvalidNextToken, ResourceNotFound
 from forecastd.operations.context import Context
-from forecastd.store.forecasts import StoredForecast, open_forecast
+from forecastd.store.forecasts import Key, StoredForecast, open_forecast
 
 
 def query_forecast(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -14,7 +14,8 @@ def query_forecast(context: Context, arguments: dict[str, Any]) -> dict[str, Any
 
     Raises:
         ResourceNotFound: there is no such forecast, or no such series in it.
-        InvalidInput: a filter is missing or unknown, or a date is none.
+        InvalidInput: a filter is missing or unknown, several series differ from the filters in their case
+            alone, or a date is none.
     """
     if "NextToken" in arguments:
         raise InvalidNextToken("A query is answered in one page; there are no tokens for it.")
@@ -30,14 +31,21 @@ def query_forecast(context: Context, arguments: dict[str, Any]) -> dict[str, Any
 def _answer(folder: Path, arn: str, arguments: dict[str, Any]) -> dict[str, Any]:
     forecast = open_forecast(folder)
     key = _key(forecast, arguments["Filters"])
-    series = forecast.find(key)
-    if series is None:
+    found = forecast.find(key)
+    if not found:
         raise ResourceNotFound(f"No series of {arn} has {_words(forecast, key)}.")
+    if len(found) > 1:
+        alike = " / ".join(_words(forecast, each) for each in list(found)[:2])
+        raise InvalidInput(
+            f"Filters: no series of {arn} has {_words(forecast, key)}, but {len(found)} differ from it in"
+            f" their case alone, such as {alike}; write it as one of them."
+        )
+    [series] = found.values()
     first, last = (_date(arguments, name) for name in ("StartDate", "EndDate"))
     return {"Forecast": {"Predictions": forecast.predictions(series, first, last)}}
 
 
-def _key(forecast: StoredForecast, filters: dict[str, str]) -> tuple[str, ...]:
+def _key(forecast: StoredForecast, filters: dict[str, str]) -> Key:
     unknown = [name for name in filters if name not in forecast.key_columns]
     missing = [name for name in forecast.key_columns if name not in filters]
     if unknown or missing:
@@ -46,7 +54,7 @@ def _key(forecast: StoredForecast, filters: dict[str, str]) -> tuple[str, ...]:
     return tuple(filters[name] for name in forecast.key_columns)
 
 
-def _words(forecast: StoredForecast, key: tuple[str, ...]) -> str:
+def _words(forecast: StoredForecast, key: Key) -> str:
     return " and ".join(f"{name} = {value}" for name, value in zip(forecast.key_columns, key, strict=True))
 
 

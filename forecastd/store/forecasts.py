@@ -24,6 +24,8 @@ TIMESTAMP = "timestamp"
 _ROWS_PER_GROUP = 20_000
 _OPEN_FORECASTS = 16  # how many stay ready for queries
 
+Key = tuple[str, ...]  # the item, then its dimensions
+
 
 def write_forecast(
     folder: Path, table: pa.Table, methods: pa.Table, key_columns: Sequence[str], horizon: int
@@ -71,10 +73,10 @@ class StoredForecast:
         path = self.folder / "methods.parquet"
         return pq.read_table(path) if path.exists() else None
 
-    def find(self, key: tuple[str, ...]) -> int | None:
-        """Find a series by its key: as written, or else whatever its case."""
-        place = self._places.get(key)
-        return place if place is not None else self._places_any_case.get(_any_case(key))
+    def find(self, key: Key) -> dict[Key, int]:
+        """Find the series of a key: the one as written, or else all that differ from it in their case."""
+        keys = [key] if key in self._places else self._keys_any_case.get(_any_case(key), [])
+        return {each: self._places[each] for each in keys}
 
     def predictions(
         self, series: int, first: dt.datetime | None, last: dt.datetime | None
@@ -104,15 +106,18 @@ class StoredForecast:
         return table.slice(place * self.horizon, self.horizon)
 
     @cached_property
-    def _places(self) -> dict[tuple[str, ...], int]:
+    def _places(self) -> dict[Key, int]:
         keys = pq.read_table(self.folder / "keys.parquet")
         columns = [pc.cast(keys.column(name), pa.string()).to_pylist() for name in self.key_columns]
         return {key: place for place, key in enumerate(zip(*columns, strict=True))}
 
     @cached_property
-    def _places_any_case(self) -> dict[tuple[str, ...], int]:
-        return {_any_case(key): place for key, place in self._places.items()}
+    def _keys_any_case(self) -> dict[Key, list[Key]]:
+        keys: dict[Key, list[Key]] = {}
+        for key in self._places:
+            keys.setdefault(_any_case(key), []).append(key)
+        return keys
 
 
-def _any_case(key: tuple[str, ...]) -> tuple[str, ...]:
+def _any_case(key: Key) -> Key:
     return tuple(part.casefold() for part in key)

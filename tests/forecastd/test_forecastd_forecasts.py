@@ -35,7 +35,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StoredForecast:
     ("series", "key"), [(0, ("Item_0", "north")), (7, ("Item_3", "south")), (9, ("Item_4", "south"))]
 )
 def test_every_series_has_its_own_values(stored: StoredForecast, series: int, key: tuple[str, str]) -> None:
-    assert stored.find(key) == series
+    assert stored.find(key) == {key: series}
     predictions = stored.predictions(series, None, None)
     assert [point["Value"] for point in predictions["p10"]] == [
         series * HORIZON + step for step in range(HORIZON)
@@ -51,8 +51,8 @@ def test_the_method_of_each_series_is_kept_and_an_older_forecast_has_none(stored
 
 
 def test_a_key_is_found_whatever_its_case_if_it_is_not_there_as_written(stored: StoredForecast) -> None:
-    assert stored.find(("ITEM_3", "South")) == 7
-    assert stored.find(("Item_9", "north")) is None
+    assert stored.find(("ITEM_3", "South")) == {("Item_3", "south"): 7}
+    assert stored.find(("Item_9", "north")) == {}
 
 
 def test_both_ends_of_a_time_range_are_included(stored: StoredForecast) -> None:

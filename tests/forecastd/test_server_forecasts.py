@@ -196,6 +196,18 @@ def test_a_query_that_means_nothing_is_told_why(
         forecastquery.query_forecast(**{"ForecastArn": ready, "Filters": filters, **arguments})
 
 
+def test_a_query_that_fits_two_series_in_all_but_case_is_refused(
+    lab: Any, forecastquery: Any, hourly: Any
+) -> None:
+    one = hourly(items=1, days=4)
+    group = lab.filled_group(one.replace("item_0", "Abc") + one.replace("item_0", "aBC"))
+    arn = lab.forecasted(lab.predictor(group, ForecastHorizon=2))
+    forecastquery.query_forecast(ForecastArn=arn, Filters={"item_id": "aBC"})
+    message = "2 differ from it in their case alone, such as item_id = Abc / item_id = aBC; write it as one"
+    with pytest.raises(forecastquery.exceptions.InvalidInputException, match=message):
+        forecastquery.query_forecast(ForecastArn=arn, Filters={"item_id": "abc"})
+
+
 def test_only_the_selected_series_are_forecast(
     lab: Any, forecast: Any, forecastquery: Any, predictor: str
 ) -> None:
