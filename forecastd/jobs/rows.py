@@ -113,15 +113,19 @@ def read_csv(stream: Any, attributes: dict[str, str], source: str, problems: Pro
 
 
 def _numbered(reader: Any, attributes: dict[str, str], skipped: list[int]) -> Iterator[Raw]:
-    """Number the rows, drop blank lines, and drop a header in the first line."""
-    seen = 0
+    """Number the rows, drop blank lines, and drop a header in the first line that is not blank."""
+    seen, only_blanks = 0, True
     for batch in reader:
         table = pa.Table.from_batches([batch])
         rows = _row_numbers(seen, len(table), skipped)
-        seen += len(table)
         keep = ~np.logical_and.reduce([_nulls(table.column(name)) for name in attributes])
-        if len(rows) and rows[0] == 1 and is_header(attributes, _first_cells(table)):
-            keep[0] = False
+        if only_blanks and keep.any():
+            only_blanks = False
+            first = int(keep.argmax())
+            is_first = rows[first] == seen + first + 1  # no row of another width came before it
+            if is_first and is_header(attributes, _cells(table, first)):
+                keep[first] = False
+        seen += len(table)
         yield Raw(table.filter(pa.array(keep)), rows[keep])
 
 
@@ -168,8 +172,8 @@ def _letters_and_digits(text: str) -> str:
     return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
-def _first_cells(table: pa.Table) -> list[str | None]:
-    return [column[0].as_py() for column in table.columns]
+def _cells(table: pa.Table, row: int) -> list[str | None]:
+    return [column[row].as_py() for column in table.columns]
 
 
 def read_parquet(path: Path, attributes: dict[str, str], source: str) -> Iterator[Raw]:

@@ -38,6 +38,20 @@ def test_only_the_very_first_line_can_be_a_header() -> None:
     assert len(rows_of("a,2024-01-01 00:00:00,1\nitem_id,timestamp,demand\n")[0]) == 2
 
 
+@pytest.mark.parametrize("blanks", [1, 250_000])
+def test_blank_lines_before_a_header_are_passed_over(blanks: int) -> None:
+    rows, numbers, problems = rows_of("\n" * blanks + "item_id,timestamp,demand\na,2024-01-01 00:00:00,1\n")
+    assert rows == [["a", "2024-01-01 00:00:00", "1"]]
+    assert numbers == [blanks + 2]
+    assert problems.number == 0
+
+
+def test_a_row_of_another_width_before_a_header_makes_it_data() -> None:
+    rows, _, problems = rows_of("title\n\nitem_id,timestamp,demand\n")
+    assert rows == [["item_id", "timestamp", "demand"]]
+    assert problems.number == 1
+
+
 @pytest.mark.parametrize(
     "cells", [["ITEM_ID", " Color", "x"], ["Item", "Colour", "4"], ["sku", "color", "4"]]
 )
