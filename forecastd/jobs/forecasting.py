@@ -71,7 +71,11 @@ def _table(frame: pd.DataFrame, keys: list[str]) -> pa.Table:
 
 
 def _selected(job: Job, frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Keep the series of a TimeSeriesSelector; those that the data does not have are passed over."""
+    """Keep the series of a TimeSeriesSelector; those that the data does not have are passed over.
+
+    Its file has no header by the API's rules. One that has its own names there names no series, unless the
+    data has a series of that name.
+    """
     identifiers = job.record.request.get("TimeSeriesSelector", {}).get("TimeSeriesIdentifiers")
     if not identifiers:
         return frame
@@ -80,7 +84,7 @@ def _selected(job: Job, frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     wanted = _identifiers(job, path, names, identifiers.get("Format", "CSV"))
     chosen = frame.merge(wanted[keys].drop_duplicates(), on=keys)
     if chosen.empty:
-        raise JobFailed(f"None of the {len(wanted)} series named in {path} is in the data.")
+        raise JobFailed(f"None of the {len(wanted)} rows of {path} names a series of the data.")
     return chosen
 
 
@@ -94,7 +98,8 @@ def _identifiers(job: Job, path: str, names: list[str], file_format: str) -> pd.
             pieces = list(read_parquet(local, attributes, ref.uri))
             local.unlink()
         else:
-            pieces = list(read_csv(job.objects.open(ref), attributes, ref.uri, problems))
+            stream = job.objects.open(ref)
+            pieces = list(read_csv(stream, attributes, ref.uri, problems, may_have_header=False))
         frames += [_keys_of(piece) for piece in pieces]
     if problems.number:
         raise JobFailed(f"The series to forecast cannot be read: {problems.sentence()}")

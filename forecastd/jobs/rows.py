@@ -82,8 +82,13 @@ class Column:
     beyond: Mask
 
 
-def read_csv(stream: Any, attributes: dict[str, str], source: str, problems: Problems) -> Iterator[Raw]:
+def read_csv(
+    stream: Any, attributes: dict[str, str], source: str, problems: Problems, may_have_header: bool = True
+) -> Iterator[Raw]:
     """Read a CSV file by position, as texts; a row with another number of columns is a problem.
+
+    Args:
+        may_have_header: whether a first line that looks like a header is one, and no data.
 
     Raises:
         JobFailed: the file is no CSV at all.
@@ -107,12 +112,14 @@ def read_csv(stream: Any, attributes: dict[str, str], source: str, problems: Pro
                 column_types={name: pa.string() for name in names}, strings_can_be_null=True, null_values=[""]
             ),
         )
-        yield from _numbered(reader, attributes, skipped)
+        yield from _numbered(reader, attributes, skipped, may_have_header)
     except pa.ArrowInvalid as error:
         raise JobFailed(f"{source} cannot be read as CSV: {_first_line(error)}") from error
 
 
-def _numbered(reader: Any, attributes: dict[str, str], skipped: list[int]) -> Iterator[Raw]:
+def _numbered(
+    reader: Any, attributes: dict[str, str], skipped: list[int], may_have_header: bool
+) -> Iterator[Raw]:
     """Number the rows, drop blank lines, and drop a header in the first line that is not blank."""
     seen, only_blanks = 0, True
     for batch in reader:
@@ -123,7 +130,7 @@ def _numbered(reader: Any, attributes: dict[str, str], skipped: list[int]) -> It
             only_blanks = False
             first = int(keep.argmax())
             is_first = rows[first] == seen + first + 1  # no row of another width came before it
-            if is_first and is_header(attributes, _cells(table, first)):
+            if may_have_header and is_first and is_header(attributes, _cells(table, first)):
                 keep[first] = False
         seen += len(table)
         yield Raw(table.filter(pa.array(keep)), rows[keep])

@@ -52,6 +52,13 @@ def test_a_row_of_another_width_before_a_header_makes_it_data() -> None:
     assert problems.number == 1
 
 
+def test_a_file_that_has_no_header_begins_with_data_whatever_it_looks_like() -> None:
+    stream = io.BytesIO(b"item_id,shop\na,s\n")
+    schema = {"item_id": "string", "shop": "string"}
+    [raw] = read_csv(stream, schema, "f.csv", Problems(), may_have_header=False)
+    assert raw.table.column("item_id").to_pylist() == ["item_id", "a"]
+
+
 @pytest.mark.parametrize(
     "cells", [["ITEM_ID", " Color", "x"], ["Item", "Colour", "4"], ["sku", "color", "4"]]
 )

@@ -223,6 +223,26 @@ def test_only_the_selected_series_are_forecast(
         forecastquery.query_forecast(ForecastArn=arn, Filters={"item_id": "Pear", "shop": "South"})
 
 
+def test_the_first_line_of_a_selection_is_a_series_or_names_none(
+    lab: Any, forecastquery: Any, hourly: Any
+) -> None:
+    one = hourly(items=1, days=4)
+    predictor = lab.predictor(
+        lab.filled_group(one.replace("item_0", "Item") + one.replace("item_0", "other")), ForecastHorizon=2
+    )
+
+    def selected(lines: str) -> list[str]:
+        source = lab.s3_config(lab.put(f"{lab.name('selection')}/series.csv", lines))
+        schema = {"Attributes": [{"AttributeName": "item_id", "AttributeType": "string"}]}
+        selector = {"TimeSeriesIdentifiers": {"DataSource": source, "Schema": schema}}
+        _, objects = exported(lab, lab.forecasted(predictor, TimeSeriesSelector=selector))
+        [part] = [content for file, content in objects.items() if file.endswith(".csv")]
+        return sorted(set(pd.read_csv(io.BytesIO(part))["item_id"]))
+
+    assert selected("Item\nother\n") == ["Item", "other"]
+    assert selected("item_id\nother\n") == ["other"]
+
+
 def test_a_series_with_an_empty_dimension_is_one_series_and_can_be_selected(
     lab: Any, forecastquery: Any
 ) -> None:
