@@ -3,6 +3,7 @@ import pandas as pd
 
 from forecastd.models.history import History
 from forecastd.models.prophet import Prophet
+from forecastd.models.quantiles import MEDIAN
 from forecastd.series.frequency import Frequency
 
 HORIZON = 3
@@ -51,3 +52,12 @@ def test_two_holidays_of_a_week_are_both_told() -> None:
 def test_a_day_has_its_own_holiday() -> None:
     told = holidays("D", pd.date_range("2023-11-20", periods=10))
     assert told["2023-11-23"] == ["Thanksgiving Day"]
+
+
+def test_a_short_straight_line_is_continued() -> None:
+    """The library's own choice of optimizer takes half a minute for it, and is seven units off."""
+    times = pd.date_range("2020-01-01", periods=36 + HORIZON, freq="MS")
+    line = 1000 - 7.0 * np.arange(36 + HORIZON)
+    history = History(line[None, :36], times, HORIZON, Frequency.parse("M"), {}, np.zeros((1, 0), int))
+    median = Prophet().forecast(history, 1)[0, :, MEDIAN]
+    np.testing.assert_allclose(median, line[36:], atol=1)
