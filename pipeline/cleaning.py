@@ -6,7 +6,6 @@
 Only files with such rows are written anew; a cell that stays is written with the same text.
 """
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
-from pipeline import storage
+from pipeline import csvtext, storage
 from pipeline.datafile import Chunk, CsvFile, ParquetFile, Source
 from pipeline.errors import translated
 from pipeline.fates import KEPT, MOST_REASONS, FileFate
@@ -83,10 +82,9 @@ class _Writer(Protocol):
 class _CsvRows:
     def __init__(self, place: Path) -> None:
         self._file = place.open("w", encoding="utf-8", newline="")
-        self._rows = csv.writer(self._file, lineterminator="\n")
 
     def write(self, arrays: list[pa.Array]) -> None:
-        self._rows.writerows(_texts(arrays))
+        self._file.write(csvtext.written(list(_texts(arrays))))
 
     def close(self) -> None:
         self._file.close()
@@ -118,7 +116,6 @@ class _Rejected:
     def __init__(self, place: Path, names: Mapping[str, str], fate: FileFate) -> None:
         self._place, self._names, self._fate = place, names, fate
         self._file: io.TextIOWrapper | None = None
-        self._rows: Any = None
 
     def take(self, chunk: Chunk, fates: np.ndarray) -> None:
         places = np.flatnonzero((fates > KEPT) & (fates <= MOST_REASONS))
@@ -144,12 +141,13 @@ class _Rejected:
         return self._names.get(column, column), rule
 
     def _write(self, rows: Iterable[Sequence[Any]]) -> None:
-        for row in rows:
-            if self._file is None:
-                self._file = self._place.open("w", encoding="utf-8", newline="")
-                self._rows = csv.writer(self._file, lineterminator="\n")
-                self._rows.writerow(["row", "column", "rule", *self._names.values()])
-            self._rows.writerow(row)
+        taken = list(rows)
+        if not taken:
+            return
+        if self._file is None:
+            self._file = self._place.open("w", encoding="utf-8", newline="")
+            taken.insert(0, ["row", "column", "rule", *self._names.values()])
+        self._file.write(csvtext.written(taken))
 
 
 def _texts(arrays: list[pa.Array]) -> Iterator[tuple[str, ...]]:

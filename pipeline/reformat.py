@@ -9,10 +9,8 @@ pieces that fit into memory; pieces beyond the first are kept on disk and merged
 one fixed order: the same forecast gives the same bytes.
 """
 
-import csv
 import datetime as dt
 import heapq
-import io
 import itertools
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -24,7 +22,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline import timestamps
+from pipeline import csvtext, timestamps
 from pipeline.errors import BadForecast
 from pipeline.export import LOOK_AT_SERVICE, TIME, TYPE
 from pipeline.form import InputForm
@@ -206,9 +204,7 @@ class _Writer:
         self._times: np.ndarray | None = None
         self._items = 0
         if layout.has_header:
-            line = io.StringIO()
-            csv.writer(line, lineterminator="\n").writerow(layout.columns)
-            out.write(line.getvalue().encode())
+            out.write(csvtext.written([layout.columns]).encode())
 
     def add(self, piece: pd.DataFrame) -> None:
         """Takes more rows; the order goes on where the last piece ended."""
@@ -245,7 +241,8 @@ class _Writer:
         self._items += len(series) // self._layout.horizon
         for start in range(0, len(series), ROWS_WRITTEN):
             lines = pd.DataFrame(self._layout.lines(series.iloc[start : start + ROWS_WRITTEN]))
-            self._out.write(lines.to_csv(index=False, header=False, lineterminator="\n").encode())
+            text = lines.to_csv(index=False, header=False, lineterminator=csvtext.WRITTEN_END)
+            self._out.write(csvtext.with_plain_ends(text, len(lines)).encode())
 
     def _check(self, series: pd.DataFrame) -> None:
         """Every series has the horizon's times, each once, and finite values."""

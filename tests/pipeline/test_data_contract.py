@@ -1,5 +1,6 @@
 """What the data contract finds, sets aside, merges and imports."""
 
+import csv
 import datetime as dt
 import io
 import json
@@ -87,6 +88,16 @@ def test_few_bad_rows_are_set_aside_with_their_reason_and_the_rest_is_imported(
     assert rejected[3] == "4,,another number of cells,short"
     assert (form.rows, report.rows, report.bad_rows) == (120, 123, 3)
     assert sum("rejected/" in sentence for sentence in form.warnings) == 3
+
+
+def test_a_rejected_row_with_a_carriage_return_stays_one_row(put, contracted, snapshot, hourly_csv):
+    bad = '2024-01-09 00:00:00,1,"x\ry"\n2024-01-09 00:00:00,2,"x\r\ny"\n'
+    put("train/a.csv", (HEADER + bad + hourly_csv(60)).encode())
+    contracted(MostBadRows=0.1)
+    rejected = snapshot()["shop/runs/run/rejected/train/a.csv"].decode()
+    rows = list(csv.reader(io.StringIO(rejected, newline="")))
+    assert [row[-1] for row in rows] == ["item_id", "x\ry", "x\r\ny"]
+    assert rejected.count("\r") == 2
 
 
 def test_columns_are_called_as_the_file_calls_them(put, contracted, snapshot, hourly_csv):

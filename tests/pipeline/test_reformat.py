@@ -134,6 +134,19 @@ def test_each_domain_with_two_dimensions_comes_through(domain_params, domain, ke
             assert by_key[row[0], row[2], row[3], moment, label] == float(value)
 
 
+def test_carriage_returns_stay_in_their_cells_and_other_rows_are_written_as_without(make_params):
+    keys = ["a\r\nb", "a\rb", "plain", 'quoted, "twice"']
+    rows = export_rows([[key] for key in keys])
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerows([HEADER, *rows])
+    _, body = run(make_params(), [text.getvalue().encode()], columns=("Date", "Sales\rtotal", "Product"))
+    assert table(body)[0] == ["Date", "Sales\rtotal", "Product", "type"]
+    assert [row[2] for row in table(body)[1:]] == [key for key in keys for _ in range(HORIZON * 3)]
+    assert pd.read_csv(io.BytesIO(body))["Product"].nunique() == len(keys)
+    _, others = run(make_params(), [part(HEADER, rows[2 * HORIZON :])], header=False)
+    assert body.endswith(b"\n" + others)
+
+
 def test_a_dimension_that_was_summed_over_is_empty(domain_params, document):
     params = domain_params("RETAIL", ["store", "shelf"])
     document["Predictor"]["ForecastDimensions"] = ["store"]
