@@ -11,6 +11,7 @@ import boto3
 from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from s3transfer.exceptions import S3DownloadFailedError
 
 from forecastd.errors import JobFailed
 
@@ -22,6 +23,7 @@ _REMEDIES = {
     "403": "access is denied; allow s3:GetObject, s3:ListBucket and s3:PutObject there.",
     "PreconditionFailed": "the object was replaced while it was read; import again.",
 }
+_TROUBLES = (BotoCoreError, Boto3Error, S3DownloadFailedError)
 _MOST_BREAKS = 4  # of a connection, at one place of an object
 _BUFFER_BYTES = 2**20
 
@@ -74,7 +76,9 @@ class Objects:
         Raises:
             JobFailed: it cannot be read, at once or in the midst of it.
         """
-        return io.BufferedReader(_ObjectBytes(self._client, ref), _BUFFER_BYTES)
+        with _told(f"Reading {ref.uri}"):
+            answer = self._client.get_object(Bucket=ref.bucket, Key=ref.key)
+        return io.BufferedReader(_ObjectBytes(self._client, ref, answer), _BUFFER_BYTES)
 
     def download(self, ref: ObjectRef, path: Path) -> None:
         """Copy an object to a local file.
@@ -106,23 +110,25 @@ class Objects:
 class _ObjectBytes(io.RawIOBase):
     """The bytes of one object; where the connection breaks, reading goes on there.
 
-    Raises:
-        JobFailed: while reading, the connection breaks again and again, or the object was replaced.
+    Args:
+        answer: of GetObject.
     """
 
-    def __init__(self, client: Any, ref: ObjectRef) -> None:
+    def __init__(self, client: Any, ref: ObjectRef, answer: Any) -> None:
         self._client, self._ref = client, ref
-        self._given = 0  # bytes
-        with _told(f"Reading {ref.uri}"):
-            answer = self._get()
         self._body, self._version = answer["Body"], answer["ETag"]
+        self._given = 0  # bytes
 
     def readable(self) -> bool:
         """See ``io.IOBase``."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """See ``io.RawIOBase``."""
+        """See ``io.RawIOBase``.
+
+        Raises:
+            JobFailed: the connection breaks again and again, or the object was replaced meanwhile.
+        """
         with _told(f"Reading {self._ref.uri}"):
             piece = self._next(len(buffer))
         buffer[: len(piece)] = piece
@@ -139,15 +145,16 @@ class _ObjectBytes(io.RawIOBase):
             try:
                 return bytes(self._body.read(size))
             except BotoCoreError:
-                rest = self._get(Range=f"bytes={self._given}-", IfMatch=self._version)
+                rest = self._rest()
                 if "ContentRange" not in rest:  # a stand-in that knows whole objects only
                     raise
                 self._body = rest["Body"]
         return bytes(self._body.read(size))
 
-    def _get(self, **options: str) -> Any:
-        """Ask for the object; the client has its own patience with a server that does not answer."""
-        return self._client.get_object(Bucket=self._ref.bucket, Key=self._ref.key, **options)
+    def _rest(self) -> Any:
+        """Ask for the rest of the same content; the client has its own patience with a silent server."""
+        where = {"Bucket": self._ref.bucket, "Key": self._ref.key}
+        return self._client.get_object(**where, Range=f"bytes={self._given}-", IfMatch=self._version)
 
 
 def split(path: str) -> tuple[str, str]:
@@ -174,6 +181,6 @@ def _told(what: str) -> Iterator[None]:
             f"{what} failed: the server has no AWS credentials; set AWS_ACCESS_KEY_ID and"
             " AWS_SECRET_ACCESS_KEY where it runs."
         ) from error
-    except (BotoCoreError, Boto3Error) as error:
+    except _TROUBLES as error:
         reason = getattr(error, "last_exception", error)  # of a download that was tried several times
         raise JobFailed(f"{what} failed: {reason}") from error

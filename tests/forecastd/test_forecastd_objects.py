@@ -21,9 +21,10 @@ REF = ObjectRef("bucket", "key", len(LINES))
 class Breaking(ThreadingHTTPServer):
     """One object. Of each answer with its bytes, the next of `breaks` says how many come; then all do."""
 
-    def __init__(self, *breaks: int) -> None:
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
-        self.breaks = list(breaks)
+        self.content = LINES
+        self.breaks: list[int] = []
         self.version = '"1"'
         self.next_version = '"1"'  # from the second answer on
         self.knows_ranges = True
@@ -34,30 +35,31 @@ class _Answer(BaseHTTPRequestHandler):
     server: Breaking
 
     def do_HEAD(self) -> None:
-        self._head(200, len(LINES))
+        self._head(200, len(self.server.content), self.server.version)
 
     def do_GET(self) -> None:
         server = self.server
-        start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        wanted = self.headers.get("Range", "bytes=0-").removeprefix("bytes=")
+        start, end = (int(text or len(server.content) - 1) for text in wanted.split("-"))
         if self.headers.get("If-Match", server.version) != server.version:
             body = b"<Error><Code>PreconditionFailed</Code></Error>"
-            self._head(412, len(body))
+            self._head(412, len(body), server.version)
             self.wfile.write(body)
             return
-        start = start if server.knows_ranges else 0
+        is_part = server.knows_ranges and "Range" in self.headers
+        rest = server.content[start : end + 1] if is_part else server.content
         server.asked.append(start)
-        rest = LINES[start:]
-        if start:
-            self._head(206, len(rest), f"bytes {start}-{len(LINES) - 1}/{len(LINES)}")
+        version, server.version = server.version, server.next_version
+        if is_part:
+            self._head(206, len(rest), version, f"bytes {start}-{end}/{len(server.content)}")
         else:
-            self._head(200, len(rest))
+            self._head(200, len(rest), version)
         self.wfile.write(rest[: server.breaks.pop(0)] if server.breaks else rest)
-        server.version = server.next_version
 
-    def _head(self, status: int, size: int, place: str = "") -> None:
+    def _head(self, status: int, size: int, version: str, place: str = "") -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(size))
-        self.send_header("ETag", self.server.version)
+        self.send_header("ETag", version)
         if place:
             self.send_header("Content-Range", place)
         self.end_headers()
@@ -132,4 +134,13 @@ def test_a_download_that_breaks_again_and_again_fails_with_the_last_reason(
 ) -> None:
     breaking.breaks += [1000] * 100
     with pytest.raises(JobFailed, match=r"Reading s3://bucket/key failed: 1000 read, but total"):
+        objects.download(REF, tmp_path / "copy")
+
+
+def test_a_parquet_file_that_is_replaced_while_it_is_copied_fails_with_a_sentence(
+    breaking: Breaking, objects: Objects, tmp_path: Path
+) -> None:
+    breaking.content = bytes(2**24)  # beyond 8 MB, boto3 copies in pieces
+    breaking.next_version = '"2"'
+    with pytest.raises(JobFailed, match=r"Reading s3://bucket/key failed: .* did not match"):
         objects.download(REF, tmp_path / "copy")
