@@ -40,6 +40,9 @@ LOST = "forecast: a run without a sign of life has crashed"
 RETRY = "forecast: a crashed run starts again"
 RETRY_START = "forecast: a run that crashed before it began starts again"
 
+# All of these have to be among what an event is related to.
+Related = list[ResourceSpecification | dict[str, str | list[str]]]
+
 # Longer than a process takes to find out that its code cannot be loaded, on a busy machine, too.
 START_AGAIN_AFTER = timedelta(seconds=60)
 
@@ -47,7 +50,7 @@ START_AGAIN_AFTER = timedelta(seconds=60)
 def recovery() -> list[AutomationCore]:
     """The automations, as they should stand on the server."""
     any_run = ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]})
-    of_ours = [
+    of_ours: Related = [
         ResourceSpecification({"prefect.resource.role": ["flow"], "prefect.resource.name": list(FLOWS)}),
         ResourceSpecification(
             {"prefect.resource.role": ["tag"], "prefect.resource.id": [f"prefect.tag.{TAG}"]}
@@ -87,7 +90,7 @@ def recovery() -> list[AutomationCore]:
     ]
 
 
-def _crashed(attempts: str, of_ours: list[ResourceSpecification], pause: timedelta) -> EventTrigger:
+def _crashed(attempts: str, of_ours: Related, pause: timedelta) -> EventTrigger:
     """A crash of a run that has begun so often (`!0`: at all); others within the pause are overlooked."""
     which: dict[str, str | list[str]] = {
         "prefect.resource.id": ["prefect.flow-run.*"],

@@ -29,6 +29,7 @@ class Record:
     accuracy: Mapping[str, Any] | None = None
     recalibration: Mapping[str, Any] | None = None  # what was done with the intervals, where params.json asks
     retention: str | None = None  # what was removed of earlier runs
+    deletes: bool = False  # it was to delete what it made at the service, once published
     step: str | None = None  # the step that failed or refused
     cause: str | None = None
     remedy: str | None = None

@@ -153,11 +153,23 @@ def start_import(
         path: `s3://` prefix with the files. file_format: `CSV` or `PARQUET`.
     """
     name = names.import_job(dataset_type)
-    arn = arn_of(forecast, role_arn, "dataset-import-job", name_of(dataset_arn), name)
+    arn = _import_arn(forecast, role_arn, names, dataset_type, dataset_arn)
     if _is_replaced(_imports(forecast, dataset_arn), arn):
         remove(forecast, arn)
     request = params.create_import_request(dataset_type, name, dataset_arn, path, role_arn, file_format)
     return _ensure(forecast, arn, lambda: forecast.create_dataset_import_job(**request))
+
+
+def remove_import(
+    forecast: Any, role_arn: str, names: Names, params: Params, dataset_type: str, dataset_arn: str
+) -> None:
+    """Delete the run's import job, if there is one, and return when it is gone."""
+    remove(forecast, _import_arn(forecast, role_arn, names, dataset_type, dataset_arn))
+
+
+def _import_arn(forecast: Any, role_arn: str, names: Names, dataset_type: str, dataset_arn: str) -> str:
+    job = names.import_job(dataset_type)
+    return arn_of(forecast, role_arn, "dataset-import-job", name_of(dataset_arn), job)
 
 
 def current_import(forecast: Any, dataset_arn: str) -> str | None:

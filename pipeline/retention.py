@@ -1,8 +1,10 @@
 """What the older runs of a workload keep: the plan, and the removal of the rest.
 
 A run owns the resources whose names are derived from its record: nothing else is ever touched, whatever
-its name looks like. The published run, the one before it and the present one keep everything. A predictor
-that a kept run used, or the next one may use, stays; so does the import that a dataset's content is from.
+its name looks like. The published run, the one before it and the present one keep everything; only what a
+run was to delete itself (`PerformDelete`), and was kept from, goes with a later one all the same. A
+predictor that a kept run used, or the next one may use, stays; so does the import that a dataset's content
+is from.
 
     runs/<run>/input/          the copies that a failed run imported from
     runs/<run>/manifest.json   the record, the last thing of a run that is removed
@@ -11,7 +13,7 @@ that a kept run used, or the next one may use, stays; so does the import that a 
 
 import datetime as dt
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -105,17 +107,35 @@ def leftovers(records: Sequence[Record], safe: Collection[str]) -> tuple[str, ..
     return tuple(one.run for one in records if not one.is_published and one.run not in safe)
 
 
-def apply(owner: Owner, policy: Retention, **pauses: Any) -> Swept:
-    """Removes what the policy does not keep; a repetition goes on where this one stopped."""
-    if not policy.limits_anything:
+def undeleted(records: Sequence[Record], run: str) -> tuple[str, ...]:
+    """The published runs that were to delete what they made (`PerformDelete`), and may not have come to it.
+
+    Args:
+        records: of the workload's runs that are not known to be cleared.
+        run: the present one, which deletes its own resources at its end.
+    """
+    return tuple(one.run for one in records if one.is_published and one.deletes and one.run != run)
+
+
+def apply(owner: Owner, policy: Retention, deletes: bool = False, **pauses: Any) -> Swept:
+    """Removes what the policy does not keep; a repetition goes on where this one stopped.
+
+    Args:
+        owner: whose runs.
+        policy: the numbers.
+        deletes: whether the workload says `PerformDelete`: then earlier runs' deletions are finished, too.
+    """
+    if not policy.limits_anything and not deletes:
         return Swept()
-    known = _records(owner, with_cleared=policy.history is not None)
+    cleared = _runs(owner)
+    known = _records(owner, (run for run in cleared if policy.history is not None or not cleared[run]))
     present = {
         run: replace(one, state="published") if run == owner.run else one for run, one in known.items()
     }
     planned = plan(list(present.values()), policy, _safe(owner))
+    due = undeleted([one for run, one in known.items() if not cleared.get(run)], owner.run) if deletes else ()
     swept = Swept()
-    whole = _clear(owner, known, planned.resources, swept, pauses)
+    whole = _clear(owner, known, tuple(dict.fromkeys([*planned.resources, *due])), swept, pauses)
     for run in planned.history:
         if known[run].state != "expired":
             swept.histories.append(run)
@@ -124,35 +144,36 @@ def apply(owner: Owner, policy: Retention, **pauses: Any) -> Swept:
 
 
 def make_room(owner: Owner, policy: Retention, **pauses: Any) -> Swept:
-    """Removes what runs that did not publish left at the service, and what the policy does not keep."""
-    known = _records(owner, with_cleared=False)
-    safe = _safe(owner)
-    beyond = plan(list(known.values()), policy, safe).resources
+    """Removes what runs left that did not publish or did not delete, and what the policy does not keep."""
+    known = _records(owner, (run for run, is_cleared in _runs(owner).items() if not is_cleared))
+    safe, records = _safe(owner), list(known.values())
+    beyond = plan(records, policy, safe).resources
     swept = Swept()
-    runs = dict.fromkeys([*leftovers(list(known.values()), safe), *beyond])
+    runs = dict.fromkeys([*leftovers(records, safe), *undeleted(records, owner.run), *beyond])
     _clear(owner, known, tuple(runs), swept, pauses)
     return swept
 
 
-def _records(owner: Owner, with_cleared: bool) -> dict[str, Record]:
-    """The records of the workload's runs."""
+def _records(owner: Owner, runs: Iterable[str]) -> dict[str, Record]:
+    """The records of these runs of the workload, and of those that are safe."""
     found: dict[str, Record] = {}
-    for run in sorted({*_runs(owner, with_cleared), *_safe(owner)}):
+    for run in sorted({*runs, *_safe(owner)}):
         known = record.read(owner.s3, owner.workload, run)
         if known is not None and known.run == run:
             found[run] = known
     return found
 
 
-def _runs(owner: Owner, with_cleared: bool) -> Iterator[str]:
-    """The names of runs that left a record."""
+def _runs(owner: Owner) -> dict[str, bool]:
+    """The runs that left a record, and whether each is known to own nothing at the service any more."""
     times = _times(owner, "runs/")
+    found: dict[str, bool] = {}
     for rel, written in times.items():
         run, _, name = rel.partition("/")
         if name == "manifest.json" and run:
             cleared = times.get(f"{run}/{CLEARED}")
-            if with_cleared or cleared is None or cleared < written:
-                yield run
+            found[run] = cleared is not None and cleared >= written
+    return found
 
 
 def _times(owner: Owner, rel: str) -> dict[str, dt.datetime]:

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 
-from pipeline import accuracy, decision, ledger, outcome, publish, record
+from pipeline import accuracy, decision, imported, ledger, outcome, publish, record
 from pipeline.decision import Decision, Facts, Trained
 from pipeline.errors import Denied, Missing, Rejected
 from pipeline.resources import current_import, describe, name_of
@@ -41,7 +41,7 @@ def _facts(job: Job, datasets: Mapping[str, str], group: str, known: Trained | N
     return Facts(
         settings=decision.settings_of(job.params, group),
         data=_data(job),
-        imported=all(_holds_our_data(job, arn) for arn in datasets.values()),
+        imported=all(_holds_our_data(job, type_, arn) for type_, arn in datasets.items()),
         trained=known,
         status=_status(job, known),
         refused=trainer is not None and trainer.state == "refused",
@@ -53,10 +53,12 @@ def _data(job: Job) -> str:
     return decision.data_of(job.params.normalised(), job.inputs.to_list())
 
 
-def _holds_our_data(job: Job, dataset_arn: str) -> bool:
+def _holds_our_data(job: Job, dataset_type: str, dataset_arn: str) -> bool:
     """Whether an earlier run has imported these very data, and none other since."""
     arn = current_import(job.forecast, dataset_arn)
     run = name_of(arn).rsplit("_", 1)[-1] if arn else job.run
+    if imported.last(job.s3, job.workload, dataset_type) not in (None, run):
+        return False
     known = record.read(job.s3, job.workload, run) if run != job.run else None
     return known is not None and decision.data_of(known.params, known.inputs) == _data(job)
 

@@ -1,4 +1,4 @@
-"""Delete-ImportJob: the run's import jobs; the datasets keep their content."""
+"""Delete-ImportJob: the run's import jobs. Whether the datasets keep their content is up to the service."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -46,7 +46,7 @@ def notify(job: Job, published: Published, accuracy: Accuracy | None, warnings: 
     send(job.place, message)
     note_published(job, published.manifest, known, verdict)
     conclude(job.s3, job.workload, published.manifest)
-    reached(job, state="published")
+    reached(job, state="published", deletes=job.params.perform_delete)
 
 
 def _ledger_tables(job: Job) -> list[str]:

@@ -24,9 +24,8 @@ from prefect.states import (
 )
 
 from blocks.recovery import TAG
-from flows import crashes
+from flows import crashes, revival
 from flows import reconcile as module
-from flows import revival
 from flows.forecast import forecast_workload
 from flows.notices import notice
 from flows.reconcile import reconcile

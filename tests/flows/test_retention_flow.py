@@ -63,6 +63,27 @@ def test_a_clean_up_that_fails_is_told_and_left_to_the_next_run(site: Site) -> N
     assert runs_with_resources(site) == {last, site.manifest()["previous"]}
 
 
+def test_what_perform_delete_could_not_delete_goes_with_the_next_run_of_other_content(site: Site) -> None:
+    site.configure(PerformDelete=True)
+    site.forecast.raise_on(
+        "delete_forecast", client_error("AccessDeniedException", "not allowed", "DeleteForecast")
+    )
+    assert site.run().is_failed(), "it has published, and could not clean up"
+    assert runs_with_resources(site) == {site.manifest()["run"]}
+    site.upload(days=6)
+    assert site.run().is_completed()
+    assert "Removed 3 resources of earlier runs." in told(site)
+    assert runs_with_resources(site) == set()
+    assert site.forecast.of_kind("predictor") == []
+
+
+def test_what_was_kept_by_wish_stays_when_perform_delete_is_set_later(site: Site) -> None:
+    kept = published(site, 4)
+    site.configure(PerformDelete=True)
+    published(site, 5)
+    assert runs_with_resources(site) == {kept}
+
+
 def test_a_full_quota_takes_what_failed_runs_left(site: Site) -> None:
     failed = left_by_a_failure(site)
     site.upload(days=5)

@@ -216,6 +216,25 @@ def test_content_that_comes_back_after_other_data_is_imported_again(site: Site) 
     assert (trainings(site), imports(site)) == (1, 3)
 
 
+def test_data_are_imported_again_though_the_import_that_replaced_them_was_deleted(site: Site) -> None:
+    """Its job is gone, but a dataset may still hold what it brought."""
+    site.configure(PerformDelete=True)
+    site.forecast.fail("predictor", "out of memory")
+    assert site.run().is_failed()
+    site.forecast.failing.clear()
+    site.upload(days=6)
+    assert site.run().is_completed()
+    site.upload(days=4)
+    assert site.run().is_completed()
+    assert imports(site) == 3
+    site.forecast.fail("predictor", "out of memory")
+    site.upload(days=5)
+    assert site.run().is_failed()
+    site.forecast.failing.clear()
+    assert site.run().is_completed()
+    assert imports(site) == 4, "its own import is still the last"
+
+
 def test_a_level_shift_is_told_and_trained_on(site: Site) -> None:
     site.configure(Retraining=NEEDED, Drift={}, Gate={"RefusesFlat": False, "MostTotalFactor": False})
     assert site.run().is_completed()

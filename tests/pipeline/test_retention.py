@@ -294,6 +294,37 @@ def test_a_full_quota_takes_the_leftovers_of_runs_that_did_not_publish(shop, pau
     assert set(shop.left()) == {1, 4, 5}, "the newest published run and what readers see stay"
 
 
+def deletes(shop, number):
+    """The run was to delete what it made."""
+    known = record.read(shop.s3, shop.workload, run_id(number))
+    written = DAY + dt.timedelta(days=number)
+    record.write(shop.s3, shop.workload, replace(known, deletes=True), lambda: written)
+
+
+def test_a_deletion_that_a_run_was_kept_from_is_finished_by_a_later_one_once(shop, forecast, pauses):
+    shop.run(1)
+    deletes(shop, 1)
+    shop.run(2)
+    deletes(shop, 2)
+    shop.show(2, previous=1)
+    assert retention.apply(shop.owner(2), Retention(), **pauses).words() is None, "nobody deletes any more"
+    retention.apply(shop.owner(2), Retention(), deletes=True, **pauses)
+    assert shop.left() == {2: 4}, "the present run deletes its own at its end"
+    forecast.calls.clear()
+    assert retention.apply(shop.owner(2), Retention(), deletes=True, **pauses).words() is None
+    assert forecast.calls == []
+
+
+def test_a_full_quota_takes_what_a_run_was_kept_from_deleting(shop, pauses):
+    shop.run(1)
+    deletes(shop, 1)
+    shop.run(2)
+    shop.show(1)
+    shop.run(3, state="started")
+    retention.make_room(shop.owner(3), Retention(), **pauses)
+    assert set(shop.left()) == {2, 3}
+
+
 def test_a_run_that_is_done_again_after_its_clean_up_is_cleaned_up_again(shop, pauses):
     for number in range(1, 4):
         shop.run(number)
