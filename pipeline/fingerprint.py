@@ -15,7 +15,8 @@ def fingerprint(workload: Workload, params: Params, inputs: Inputs) -> str:
     """The run's id: equal content gives an equal id, whatever the order or time of its arrival.
 
     It covers the workload, the normalised configuration, and key, size and ETag of every input object; also
-    the order of uploads where the newest of several rows counts.
+    the order of uploads where the newest of several rows counts, and the file that lists the items to
+    forecast where there is one.
     """
     content: dict[str, Any] = {
         "bucket": workload.bucket,
@@ -25,5 +26,7 @@ def fingerprint(workload: Workload, params: Params, inputs: Inputs) -> str:
     }
     if inputs.order_matters:
         content["order"] = [inputs.upload_order(role) for role in ROLES]
+    if inputs.selector:
+        content["selector"] = sorted([o.key, o.size, o.etag] for o in inputs.selector)
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:LENGTH]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline import storage
-from pipeline.errors import InputChanged, Missing, code_of, translated
+from pipeline.errors import Denied, InputChanged, Missing, code_of, translated
 from pipeline.params import Params
 from pipeline.workload import ROLES, Workload
 
@@ -32,6 +32,7 @@ class Inputs:
     objects: tuple[InputObject, ...]
     ignored: tuple[InputObject, ...] = ()  # older ones, where the newest alone is the data
     order_matters: bool = False  # whether the content depends on which file was uploaded last
+    selector: tuple[InputObject, ...] = ()  # where Forecast.TimeSeriesSelector lists the items to forecast
 
     def of(self, role: str) -> tuple[InputObject, ...]:
         return tuple(o for o in self.objects if o.role == role)
@@ -73,7 +74,24 @@ def take_stock(s3: Any, workload: Workload, params: Params) -> Inputs:
             ignored += [o for o in listed if o is not newest]
             listed = [newest]
         found += listed
-    return Inputs(tuple(found), tuple(ignored), params.checks.duplicates == "last")
+    chosen = _selector(s3, params.selector_path)
+    return Inputs(tuple(found), tuple(ignored), params.checks.duplicates == "last", chosen)
+
+
+def _selector(s3: Any, path: str | None) -> tuple[InputObject, ...]:
+    """The objects that a TimeSeriesSelector names; none where only the forecasting service may see them."""
+    if path is None:
+        return ()
+    bucket, _, key = path.removeprefix("s3://").partition("/")
+    try:
+        with translated(f"listing {path}"):
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+            found = [entry for page in pages for entry in page.get("Contents", [])]
+    except (Denied, Missing):
+        return ()
+    folder = key if key.endswith("/") or not key else f"{key}/"
+    named = [entry for entry in found if entry["Key"] == key or entry["Key"].startswith(folder)]
+    return tuple(InputObject("selector", e["Key"], e["Size"], e["ETag"].strip('"')) for e in named)
 
 
 def _listed(s3: Any, workload: Workload, role: str) -> Iterator[InputObject]:

@@ -270,6 +270,13 @@ class Params:
         filled["Datasets"] = [dict(spec.request) for spec in self.datasets]
         return filled
 
+    @property
+    def selector_path(self) -> str | None:
+        """The `s3://` address of the file that lists the items to forecast; None where all are."""
+        selector = self.document["Forecast"].get("TimeSeriesSelector", {})
+        path = selector.get("TimeSeriesIdentifiers", {}).get("DataSource", {}).get("S3Config", {}).get("Path")
+        return str(path) if path else None
+
     def create_dataset_request(self, dataset_type: str, name: str) -> dict[str, Any]:
         """CreateDataset's arguments. Metadata have no frequency, whatever the file says."""
         request = {**self.spec(dataset_type).request, "DatasetName": name}

@@ -42,6 +42,10 @@ class DraftDataset:
         ]
 
     @property
+    def has_places(self) -> bool:
+        return any(kind == "geolocation" for _, kind in self.attributes)
+
+    @property
     def features(self) -> list[str]:
         target = DOMAINS[self.domain].target
         return [name for name, kind in self.attributes if kind in domains.NUMBERS and name != target]

@@ -79,7 +79,7 @@ def _further_data(draft: Draft) -> Iterator[Problem]:
         if name == "holiday":
             yield from _holiday(where, _countries(entry))
         elif name == "weather":
-            yield from _weather(where, draft.of_type(TARGET))
+            yield from _weather(where, draft.of_type(TARGET), "GeolocationFormat" in draft.document)
         elif name:
             rule = "the service knows the holiday calendar and the weather index"
             yield Problem(where, shown(name), rule, 'Give "holiday" or "weather".')
@@ -101,10 +101,13 @@ def _holiday(where: str, countries: list[str]) -> Iterator[Problem]:
         yield Problem(where, shown(countries[0]), "no country has this code", 'Correct it: "US", "DE", "KR".')
 
 
-def _weather(where: str, target: DraftDataset | None) -> Iterator[Problem]:
-    if target is not None and "geolocation" not in dict(target.attributes).values():
+def _weather(where: str, target: DraftDataset | None, has_form: bool) -> Iterator[Problem]:
+    if target is not None and not target.has_places:
         rule = "the weather index needs a field of type geolocation in the target data"
         yield Problem(where, '"weather"', rule, "Add the field, or leave weather out.")
+    elif target is not None and not has_form:
+        rule = "the weather index needs to know how places are written, and GeolocationFormat is missing"
+        yield Problem(where, '"weather"', rule, 'Give it: "LAT_LONG" or "CC_POSTALCODE".')
 
 
 RULES: tuple[Rule, ...] = (

@@ -12,6 +12,9 @@ from pipeline.rules.draft import Draft, Rule, object_of
 from pipeline.shapes import missing, nearest, shown
 from pipeline.timestamps import DAY, DEFAULT, DIRECTIVES, SECOND
 
+# How a geolocation is written: 47.61_-122.33, or US_98121.
+PLACES = ("LAT_LONG", "CC_POSTALCODE")
+
 # The one member of TimeAlignmentBoundary that is one unit finer than the frequency's unit.
 BOUNDARY_OF_UNIT = {"D": "Hour", "W": "DayOfWeek", "M": "DayOfMonth", "Y": "Month"}
 
@@ -88,6 +91,20 @@ def _time_zone(draft: Draft) -> Iterator[Problem]:
         yield Problem("TimeZone", shown(zone), "no time zone has this name", remedy)
 
 
+def _places(draft: Draft) -> Iterator[Problem]:
+    wanted = draft.document.get("UseGeolocationForTimeZone") is True
+    for dataset in (draft.of_type(TARGET), draft.of_type(RELATED)) if wanted else ():
+        if dataset is not None and not dataset.has_places:
+            rule = f"it needs a field of type geolocation, and {dataset.path} has none"
+            remedy = "Add the field to the file and its schema, or give a TimeZone instead."
+            yield Problem("UseGeolocationForTimeZone", "true", rule, remedy)
+    form = draft.document.get("GeolocationFormat")
+    if isinstance(form, str) and form not in PLACES:
+        rule = f"it has to be one of {', '.join(PLACES)}"
+        near = nearest(form, list(PLACES))
+        yield Problem("GeolocationFormat", shown(form), rule, f"Did you mean {near}?" if near else "Choose one.")
+
+
 @cache
 def _zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
@@ -100,4 +117,5 @@ RULES: tuple[Rule, ...] = (
     _timestamp_format,
     _boundary,
     _time_zone,
+    _places,
 )

@@ -420,6 +420,26 @@ def test_inputs_are_set_aside_for_a_run_and_cleared_away(
     assert set(snapshot()) == set(before)
 
 
+def test_the_file_that_lists_the_items_to_forecast_is_part_of_the_content(s3, workload, put, make_params):
+    put("train/a.csv", b"1")
+
+    def known(rel):
+        source = {"S3Config": {"Path": workload.uri(rel), "RoleArn": "arn:aws:iam::000000000000:role/forecast"}}
+        schema = {"Attributes": [{"AttributeName": "item_id", "AttributeType": "string"}]}
+        identifiers = {"DataSource": source, "Schema": schema, "Format": "CSV"}
+        asking = make_params(**{"Forecast.TimeSeriesSelector": {"TimeSeriesIdentifiers": identifiers}})
+        return fingerprint(workload, asking, inputs.take_stock(s3, workload, asking))
+
+    put("chosen/items.csv", b"a")
+    put("chosen/items.csv.bak", b"x")
+    first, folder = known("chosen/items.csv"), known("chosen/")
+    put("chosen/items.csv.bak", b"y")
+    assert known("chosen/items.csv") == first
+    assert known("chosen/") != folder
+    put("chosen/items.csv", b"b")
+    assert known("chosen/items.csv") != first
+
+
 def test_the_fingerprint_stands_for_content_and_nothing_else(s3, workload, put, make_params):
     put("train/a.csv", b"1")
     put("train/b.csv", b"2")

@@ -210,6 +210,12 @@ WRONG = {
         {"AdditionalDatasets": [{"Name": "weather"}]},
         "type geolocation",
     ),
+    "the zone has no place to come from": (
+        "UseGeolocationForTimeZone",
+        True,
+        "a field of type geolocation, and Datasets[0] has none",
+    ),
+    "places are written in no known way": ("GeolocationFormat", "LATLONG", "Did you mean LAT_LONG?"),
     "there are too many tags": (
         "Forecast.Tags",
         [{"Key": f"k{n}", "Value": "v"} for n in range(51)],
@@ -490,6 +496,19 @@ def test_both_sides_know_the_same_reserved_words():
 def test_the_time_zone_comes_from_one_place(document):
     document |= {"UseGeolocationForTimeZone": True, "TimeZone": "Europe/Paris"}
     assert "not from both" in problems_of(document)[0]
+
+
+def test_the_weather_index_needs_to_know_how_places_are_written(document):
+    document["Datasets"][0]["Schema"]["Attributes"].append(
+        {"AttributeName": "place", "AttributeType": "geolocation"}
+    )
+    document["Predictor"] |= {
+        "ForecastDimensions": ["place"],
+        "DataConfig": {"AdditionalDatasets": [{"Name": "weather"}]},
+    }
+    document["UseGeolocationForTimeZone"] = True
+    assert ["GeolocationFormat is missing" in problem for problem in problems_of(document)] == [True]
+    params.load(json.dumps({**document, "GeolocationFormat": "LAT_LONG"}).encode())
 
 
 SYNTAX = {
