@@ -226,6 +226,7 @@ def _report(
         report.files += [_file(workload, role, form) for form in inspection.forms]
     for inspection in inspections.values():
         _name_as_the_files_do(workload, inspection)
+    report.findings += _mixed_headers(inspections["train"]) if "train" in inspections else []
     for stored in inputs.ignored:
         rule = "a newer file is the data (Checks.Files is snapshot); this one was not read"
         name = stored.key[len(workload.folder) :]
@@ -250,6 +251,15 @@ def _name_as_the_files_do(workload: Workload, inspection: Inspection) -> None:
         if form is not None and finding.column in inspection.spec.columns:
             called = form.columns[inspection.spec.position(finding.column)].strip()
             finding.called = called if called.lower() != finding.column.lower() else ""
+
+
+def _mixed_headers(inspection: Inspection) -> Iterator[Finding]:
+    """The forecast does not mind, but SQL reads all files of a folder in the same way."""
+    headed = sum(form.has_header for form in inspection.forms)
+    if 0 < headed < len(inspection.forms):
+        rule = f"{headed} of {len(inspection.forms)} files begin with a header, the others do not"
+        remedy = "Give all of them one, or none: in SQL the headers are rows now, and all columns text."
+        yield Finding("train/", rule, remedy, severity=WARNING)
 
 
 def _file(workload: Workload, role: str, form: FileForm) -> dict[str, Any]:

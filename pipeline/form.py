@@ -40,6 +40,11 @@ class InputForm:
         return any(file.has_header for file in self.files["train"])
 
     @property
+    def mixes_headers(self) -> bool:
+        """Whether some CSV files of the target have a header line, and others have none."""
+        return len({file.has_header for file in self.files["train"]}) > 1
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The target's column names as its files have them."""
         named = [file for file in self.files["train"] if file.has_header]

@@ -32,11 +32,13 @@ CSV_STORAGE = {
         "Parameters": {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\u0001"},
     },
 }
-PARQUET_STORAGE = {
+PARQUET_STORAGE: dict[str, Any] = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
     "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
 }
+# The columns of an upload are taken by position, whatever the file calls them.
+BY_POSITION = {**PARQUET_STORAGE["SerdeInfo"], "Parameters": {"parquet.column.index.access": "true"}}
 # The CSV reader takes times only as milliseconds since 1970, so they stay text, as they were uploaded.
 GLUE_TYPES = {
     "float": "double",
@@ -86,9 +88,11 @@ def register(
         workload.uri("train/"),
         _train_columns(params.target, form),
         form.format("train") == PARQUET,
-        form.has_header,
+        form.has_header and not form.mixes_headers,
         f"Past demand of {workload.label}, as uploaded.",
     )
+    if form.format("train") == PARQUET:
+        train["StorageDescriptor"]["SerdeInfo"] = BY_POSITION
     history = _table(
         f"{workload.slug}_history",
         workload.uri("history/clean/"),
@@ -195,8 +199,8 @@ def _train_columns(spec: DatasetSpec, form: InputForm) -> list[Column]:
 
 
 def _of_schema(attribute: Attribute, spec: DatasetSpec, form: InputForm) -> str:
-    """The column's type; the CSV reader fails on an empty cell in a column of numbers, so one is text."""
-    if attribute.name == spec.target_field and form.missing:
+    """The column's type; the CSV reader fails on what is no number, such as an empty cell or a header."""
+    if form.mixes_headers or (attribute.name == spec.target_field and form.missing):
         return "string"
     return GLUE_TYPES[attribute.type]
 

@@ -77,6 +77,11 @@ class Table:
         return self.entry["StorageDescriptor"].get("SerdeInfo", {}).get("Parameters") or {}
 
     @property
+    def is_by_position(self) -> bool:
+        """Whether the columns of a Parquet file are taken by their place, whatever it calls them."""
+        return self.reader_settings.get("parquet.column.index.access", "").lower() == "true"
+
+    @property
     def header_lines(self) -> int:
         """Lines at the beginning of each file that are no rows."""
         return int((self.entry.get("Parameters") or {}).get("skip.header.line.count", 0))

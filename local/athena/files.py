@@ -8,8 +8,9 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,11 +25,20 @@ NUMBERS = ("tinyint", "smallint", "int", "integer", "bigint", "float", "double",
 
 def rows(table: Table, files: list[Path], partition: tuple[str, ...]) -> str:
     """A query over Parquet files that lie in one place; a column that none of them has is NULL."""
-    is_parquet = table.reader.startswith("Parquet")
-    there = {name for file in files for name in _names(file)} if is_parquet else set()
-    cell = partial(_cell_of_parquet, there) if is_parquet else _cell_of_csv
     keys = zip(table.partition_keys, partition, strict=True)
-    cells = [*map(cell, table.columns), *[_as(_text(value), key) for key, value in keys]]
+    own = [_as(_text(value), key) for key, value in keys]
+    if not table.reader.startswith("Parquet"):
+        return _select([*map(_cell_of_csv, table.columns), *own], files)
+    if table.is_by_position:
+        alike = groupby(sorted(files, key=_names), key=_names)
+        return " UNION ALL ".join(
+            _select([*_cells_by_position(names, table.columns), *own], those) for names, those in alike
+        )
+    there = {name.lower() for file in files for name in _names(file)}
+    return _select([*map(partial(_cell_of_parquet, there), table.columns), *own], files)
+
+
+def _select(cells: Iterable[str], files: Iterable[Path]) -> str:
     listed = ", ".join(_text(str(file)) for file in files)
     return f"SELECT {', '.join(cells)} FROM read_parquet([{listed}], union_by_name = true)"
 
@@ -86,16 +96,22 @@ def _cell_of_csv(column: Column) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _names(file: Path) -> frozenset[str]:
-    """The columns of a Parquet file; a copy of an object never changes."""
+def _names(file: Path) -> tuple[str, ...]:
+    """The columns of a Parquet file, in their order; a copy of an object never changes."""
     try:
-        return frozenset(name.lower() for name in pyarrow.parquet.read_schema(file).names)
+        return tuple(pyarrow.parquet.read_schema(file).names)
     except pa.ArrowInvalid as error:
         raise BadData(f"a file of the table is no Parquet: {str(error).splitlines()[0]}") from error
 
 
 def _cell_of_parquet(there: Collection[str], column: Column) -> str:
     return _as(_name(column.name) if column.name.lower() in there else "NULL", column)
+
+
+def _cells_by_position(names: Sequence[str], columns: Sequence[Column]) -> Iterator[str]:
+    """The table's first column is the file's first; what the file does not have is NULL."""
+    for place, column in enumerate(columns):
+        yield _as(_name(names[place]) if place < len(names) else "NULL", column)
 
 
 def _as(value: str, column: Column) -> str:

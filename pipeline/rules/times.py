@@ -102,7 +102,9 @@ def _places(draft: Draft) -> Iterator[Problem]:
     if isinstance(form, str) and form not in PLACES:
         rule = f"it has to be one of {', '.join(PLACES)}"
         near = nearest(form, list(PLACES))
-        yield Problem("GeolocationFormat", shown(form), rule, f"Did you mean {near}?" if near else "Choose one.")
+        yield Problem(
+            "GeolocationFormat", shown(form), rule, f"Did you mean {near}?" if near else "Choose one."
+        )
 
 
 @cache

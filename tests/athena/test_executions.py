@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from local.athena.errors import QueryFailed
 from local.athena.executions import Execution, Executions, with_parameters
 from local.athena.values import Answer, java_double
-from pipeline.tables import PARQUET_STORAGE
+from pipeline.tables import BY_POSITION, PARQUET_STORAGE
 from tests.athena.queries import Failed, ask, start
 from tests.athena.tables import BUCKET, DATABASE, OPEN_CSV, RESULTS
 from tests.local.conftest import GatewayProcess
@@ -191,6 +191,28 @@ def test_a_column_that_older_files_lack_is_null(stand_in: GatewayProcess, athena
     s3.put_object(Bucket=BUCKET, Key="grown/c.parquet", Body=b"no such file")
     with pytest.raises(Failed, match=r"HIVE_BAD_DATA.*no Parquet"):
         ask(athena, "SELECT id FROM grown")
+
+
+def test_columns_are_taken_by_position_where_the_table_says_so(stand_in: GatewayProcess, athena: Any) -> None:
+    """As those of an upload are, whatever its files call them."""
+    s3, glue = stand_in.client("s3"), stand_in.client("glue")
+    place = {"Columns": [], "Location": f"s3://{BUCKET}/placed/", **PARQUET_STORAGE, "SerdeInfo": BY_POSITION}
+    place["Columns"] = [{"Name": "item_id", "Type": "string"}, {"Name": "demand", "Type": "double"}]
+    glue.create_table(
+        DatabaseName=DATABASE,
+        TableInput={"Name": "placed", "TableType": "EXTERNAL_TABLE", "StorageDescriptor": place},
+    )
+    frames = {
+        "a": {"Sku": ["x"], "Sold": [1.5]},
+        "b": {"demand": ["y"], "item_id": [2.5]},
+        "c": {"Sku": ["z"]},
+    }
+    for name, frame in frames.items():
+        body = io.BytesIO()
+        pd.DataFrame(frame).to_parquet(body, index=False)
+        s3.put_object(Bucket=BUCKET, Key=f"placed/{name}.parquet", Body=body.getvalue())
+    found = ask(athena, "SELECT item_id, demand FROM placed ORDER BY item_id").rows
+    assert found == [("x", 1.5), ("y", 2.5), ("z", None)]
 
 
 @pytest.mark.parametrize(

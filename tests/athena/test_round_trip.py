@@ -131,7 +131,7 @@ class Case:
         frame = pd.DataFrame(cells)[self.columns]
         out = io.BytesIO()
         if self.layout == "parquet":
-            frame.to_parquet(out, index=False)
+            frame.add_prefix("my ").to_parquet(out, index=False)  # columns are taken by position
             return out.getvalue()
         frame["timestamp"] = frame["timestamp"].map(self.written)
         header = self.layout == "header"

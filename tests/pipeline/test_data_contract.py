@@ -313,6 +313,16 @@ def test_merging_is_the_same_however_many_parts_the_rows_are_kept_in(
     assert got.sort_index().tolist() == expected.sort_index().tolist()
 
 
+def test_headers_in_some_files_alone_are_told(put, found, hourly_csv):
+    put("train/a.csv", hourly_csv(60, ("a",)).encode())
+    put("train/b.csv", hourly_csv(60, ("b",)).encode())
+    assert not found()
+    put("train/b.csv", f"time,sold,sku\n{hourly_csv(60, ('b',))}".encode())
+    (finding,) = found()
+    assert (finding.file, finding.severity) == ("train/", quality.WARNING)
+    assert "1 of 2 files begin with a header" in finding.rule
+
+
 # -- time
 
 

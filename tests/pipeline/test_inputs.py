@@ -424,7 +424,9 @@ def test_the_file_that_lists_the_items_to_forecast_is_part_of_the_content(s3, wo
     put("train/a.csv", b"1")
 
     def known(rel):
-        source = {"S3Config": {"Path": workload.uri(rel), "RoleArn": "arn:aws:iam::000000000000:role/forecast"}}
+        source = {
+            "S3Config": {"Path": workload.uri(rel), "RoleArn": "arn:aws:iam::000000000000:role/forecast"}
+        }
         schema = {"Attributes": [{"AttributeName": "item_id", "AttributeType": "string"}]}
         identifiers = {"DataSource": source, "Schema": schema, "Format": "CSV"}
         asking = make_params(**{"Forecast.TimeSeriesSelector": {"TimeSeriesIdentifiers": identifiers}})

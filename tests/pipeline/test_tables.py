@@ -1,4 +1,5 @@
 import datetime as dt
+from dataclasses import replace
 
 import boto3
 import pyarrow as pa
@@ -102,6 +103,18 @@ def test_a_target_with_empty_cells_is_text_in_the_uploads_and_a_number_in_the_fo
     register(missing=3)
     assert ("target_value", "string") in columns(table(glue, workload, "train"))
     assert ("target_value", "double") in columns(table(glue, workload, "forecast"))
+
+
+def test_where_only_some_files_have_a_header_no_row_is_lost(glue, workload, register, make_params):
+    params = make_params()
+    with_header = form_of(params).files["train"][0]
+    mixed = (with_header, replace(with_header, has_header=False))
+    form = replace(form_of(params), files={"train": mixed})
+    tables.register(glue, DATABASE, workload, params, form, manifest_of(workload))
+    train = table(glue, workload, "train")
+    assert "skip.header.line.count" not in train["Parameters"]
+    assert {kind for _, kind in columns(train)} == {"string"}
+    assert table(glue, workload, "forecast")["Parameters"]["skip.header.line.count"] == "1"
 
 
 def test_parquet_uploads_have_the_files_own_types(glue, workload, register):
