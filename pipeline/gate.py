@@ -42,7 +42,7 @@ def judge(
         history: the items' past, counted back from the forecast's first time.
         last: the forecast that readers see, if it can be compared.
     """
-    layout = _layout(params, written.first, params.horizon, tuple(params.type_labels), written.has_header)
+    layout = layout_of(params, written)
     common = Common.between(written, params.frequency, last)
     tally = Tally(layout.types, common)
     try:
@@ -72,6 +72,11 @@ def last_forecast(s3: Any, workload: Workload, params: Params) -> LastForecast |
     except Missing:  # removed by hand: nothing to compare with
         return None
     return LastForecast(live.run, body, live.first, live.horizon, live.types, live.has_header)
+
+
+def layout_of(params: Params, written: Reformatted) -> Layout:
+    """How the file that would be published is laid out."""
+    return _layout(params, written.first, params.horizon, tuple(params.type_labels), written.has_header)
 
 
 def _layout(params: Params, first: Any, horizon: int, types: tuple[str, ...], has_header: bool) -> Layout:

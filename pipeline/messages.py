@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import timestamps
+from pipeline import timestamps, unforecast
 from pipeline.accuracy import Accuracy
 from pipeline.decision import Decision
 from pipeline.errors import BadInput, PipelineError
@@ -88,7 +88,7 @@ def success(
         "",
         _kept(manifest, record, deleted),
         *([record.retention] if record and record.retention else []),
-        *[f"Note: {warning}" for warning in (*_lost(manifest, record), *warnings)],
+        *[f"Note: {warning}" for warning in (*_lost(workload, manifest, record), *warnings)],
         *_link(run_link),
     ]
     return _message(f"Forecast of {workload.label} published: {manifest.item_count}", lines)
@@ -281,12 +281,17 @@ def _kept(manifest: Manifest, record: Record | None, deleted: bool) -> str:
     return f"{listed} are now being deleted at the service (PerformDelete).{stays}"
 
 
-def _lost(manifest: Manifest, record: Record | None) -> list[str]:
+def _lost(workload: Workload, manifest: Manifest, record: Record | None) -> list[str]:
     form: Mapping[str, Any] = (record.form or {}) if record else {}
     lost = form.get("items", manifest.items) - manifest.items
     warnings = list(form.get("warnings", ()))
-    if lost > 0:
-        warnings.append(f"{lost} of {form['items']} items have no forecast; the service left them out.")
+    is_chosen = record is not None and "TimeSeriesSelector" in record.params.get("Forecast", {})
+    if lost > 0 and not is_chosen:
+        where = workload.uri(unforecast.path(manifest.run))
+        warnings.append(
+            f"{lost} of {form['items']} items have no forecast; the service left them out. They are listed "
+            f"with the reason in {where}"
+        )
     return warnings
 
 

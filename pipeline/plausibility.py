@@ -15,7 +15,7 @@ from pipeline.domains import METADATA
 from pipeline.forecastfile import Key
 from pipeline.params import Params
 from pipeline.policy.gate import Gate
-from pipeline.recent import FEWEST_STEPS, Recent, joined
+from pipeline.recent import FEWEST_STEPS, Recent, joined, separated
 from pipeline.tally import Tally
 from pipeline.verdict import Check, count, figure, worst, worst_names
 
@@ -101,7 +101,7 @@ def _coverage(evidence: Evidence, name: str, member: str, limit: float) -> Check
     due = {str(item) for item in history.items[history.observed >= FEWEST_ROWS]}
     lost = sorted(due - {joined(key) for key in evidence.keys})
     share = 1 - len(lost) / len(due) if due else 1.0
-    keys: list[Key] = [tuple(item.split(joined(("", "")))) for item in lost]
+    keys: list[Key] = [separated(item) for item in lost]
     every = np.ones(len(keys), dtype=bool)
     words = f"{len(due) - len(lost)} of {len(due)} items of the history have a forecast"
     words += f"; lacking: {worst(keys, every)}." if lost else "."

@@ -332,3 +332,8 @@ def _added(cells: pd.DataFrame) -> pd.DataFrame:
 def joined(key: Key) -> str:
     """The key as `Recent.items` has it."""
     return SEPARATOR.join(key)
+
+
+def separated(item: str) -> Key:
+    """The key of an item of `Recent.items`."""
+    return tuple(item.split(SEPARATOR))

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from pipeline import export, gate, publish, recalibration, recent, record, reformat, verdict
+from pipeline import export, gate, publish, recalibration, recent, record, reformat, unforecast, verdict
 from pipeline.form import InputForm
 from pipeline.recalibration import Adjustment
 from pipeline.reformat import Reformatted
@@ -64,4 +64,10 @@ def _judged(job: Job, form: InputForm, clean: Path, written: Reformatted) -> Ver
     history = recent.read(job.s3, job.workload, job.params, keys, written.first, form.items)
     last = gate.last_forecast(job.s3, job.workload, job.params)
     with clean.open("rb") as source:
-        return gate.judge(job.run, source, written, job.params, history, last)
+        found = gate.judge(job.run, source, written, job.params, history, last)
+    if written.items < form.items and not found.failed and job.params.selector_path is None:
+        with clean.open("rb") as source:
+            own = (job.s3, job.workload, job.run, job.params)
+            lost = unforecast.write(*own, history, source, gate.layout_of(job.params, written))
+        logger().warning("%d items have no forecast: %s", lost, job.workload.uri(unforecast.path(job.run)))
+    return found

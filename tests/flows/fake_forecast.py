@@ -160,7 +160,7 @@ class FakeForecast:
         return {}
 
     def _export(self, job: dict[str, Any]) -> None:
-        """Two items, `ForecastHorizon` steps after the newest import, one column per type."""
+        """`ForecastHorizon` steps after the newest import for each item with five rows, a column per type."""
         forecast = self.made[job["ForecastArn"]]
         predictor = self.made[forecast["PredictorArn"]]
         imports = self.of_kind("dataset-import-job")
@@ -169,7 +169,7 @@ class FakeForecast:
         asked = forecast["ForecastTypes"]
         types = ["mean" if given == "mean" else f"p{round(float(given) * 100)}" for given in asked]
         lines = [",".join(["item_id", "date", *types])]
-        for item in sorted({item for item, _ in rows}):
+        for item in sorted(item for item, seen in Counter(item for item, _ in rows).items() if seen >= 5):
             for step in range(1, predictor["ForecastHorizon"] + 1):
                 time = (last + dt.timedelta(hours=step)).strftime("%Y-%m-%dT%H:%M:%SZ")
                 lines.append(",".join([item, time, *(str(self.value + n) for n in range(len(types)))]))

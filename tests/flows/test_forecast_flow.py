@@ -62,6 +62,23 @@ def test_it_leaves_tables_metrics_and_a_message(site: Site) -> None:
 
 
 @pytest.mark.draws
+def test_items_that_the_service_leaves_out_are_all_listed_with_the_reason(site: Site) -> None:
+    rows = [
+        f"2024-01-04 {hour:02}:00:00,{hour},few_{item}"
+        for item in range(7)
+        for hour in range(20, 20 + item // 2)
+    ]
+    site.put("train/few.csv", "\n".join(["timestamp,target_value,item_id", *rows]) + "\n")
+    assert site.run().is_completed()
+    path = f"runs/{site.manifest()['run']}/unforecast.csv"
+    listed = site.text(path).splitlines()
+    assert listed[:2] == ["item_id,reason", 'few_2,"the service needs 5 values, and it has 1 recent one"']
+    assert [line.split(",")[0] for line in listed[1:]] == [f"few_{item}" for item in range(2, 7)]
+    (mail,) = site.mail()
+    assert "5 of 7 items have no forecast; the service left them out. They are listed" in mail["Message"]
+    assert path in mail["Message"]
+
+
 def test_the_run_page_explains_itself(site: Site) -> None:
     state = site.run()
     with get_client(sync_client=True) as client:

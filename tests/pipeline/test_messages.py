@@ -66,10 +66,16 @@ def test_success_tells_what_how_good_where_and_what_was_kept(workload):
         "History: s3://demand/shop/history/clean/0123456789ab/",
         "kept at the service",
         "Note: A note.",
-        "1 of 3 items have no forecast",
+        "1 of 3 items have no forecast; the service left them out. They are listed with the reason in "
+        "s3://demand/shop/runs/0123456789ab/unforecast.csv",
         "Run page: http://x/1",
     ):
         assert part in told.body
+
+
+def test_items_that_were_not_chosen_are_not_called_left_out(workload):
+    chosen = Record("0123456789ab", form=FORM.to_dict(), params={"Forecast": {"TimeSeriesSelector": {}}})
+    assert "have no forecast" not in messages.success(workload, MANIFEST, chosen, ACCURACY).body
 
 
 @pytest.mark.parametrize(
