@@ -118,15 +118,19 @@ def _change(state: StateType, name: str | None, message: str) -> ChangeFlowRunSt
 def install_recovery() -> list[str]:
     """Create the automations or bring them up to date; one that somebody switched off stays off.
 
+    One that is as it should be is not touched: an update forgets whom the automation was waiting for, such as
+    the runs that died with the stack.
+
     Returns:
         Their names.
     """
     with get_client(sync_client=True) as client:
         for automation in recovery():
             existing = client.read_automations_by_name(automation.name)
-            if existing:
-                automation.enabled = existing[0].enabled
-                client.update_automation(existing[0].id, automation)
-            else:
+            if not existing:
                 client.create_automation(automation)
+                continue
+            automation.enabled = existing[0].enabled
+            if AutomationCore.model_validate(existing[0].model_dump(exclude={"id"})) != automation:
+                client.update_automation(existing[0].id, automation)
     return [automation.name for automation in recovery()]

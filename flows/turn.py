@@ -6,6 +6,7 @@ server that keeps its leases in memory (the default) forgets them when it restar
 is taken; so a run that has waited in vain looks whether anybody is at work at all.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -16,6 +17,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
+from flows.revival import end_silent_runs
 from flows.tags import retag
 from tasks.runs import turn_name
 
@@ -74,6 +76,8 @@ def _say_at_work(client: SyncPrefectClient, name: str, at_work: bool) -> None:
 
 
 def _free_if_nobody_is_at_work(client: SyncPrefectClient, name: str) -> None:
+    """A run that died unnoticed still says that it is at work, and so may a dead reconciliation."""
+    end_silent_runs(client, dt.datetime.now(dt.UTC))
     at_work = FlowRunFilter.model_validate(
         {"tags": {"all_": [name]}, "state": {"type": {"any_": ["RUNNING"]}}}
     )

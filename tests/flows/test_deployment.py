@@ -14,7 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 
 from blocks.__main__ import main as save_blocks
-from blocks.recovery import ALIVE, FLOW, FLOWS, LOST, RETRY, RETRY_START, TAG
+from blocks.recovery import ALIVE, FLOW, FLOWS, LOST, RETRY, RETRY_START, TAG, install_recovery, recovery
 from bridge.event import NAME, merge
 from bridge.notification import StoredObject
 from flows.forecast import forecast_workload
@@ -72,6 +72,23 @@ def test_installing_twice_leaves_one_of_each(installed: dict[str, Any]) -> None:
     names = sorted(automation["name"] for automation in installed["automations"])
     assert names == sorted([LOST, RETRY, RETRY_START, TRIGGER["name"], "forecast-ended"])
     assert installed["block"].data["bucket"] == "demand"
+
+
+def test_installing_again_forgets_nobody_whom_an_automation_waits_for(installed: dict[str, Any]) -> None:
+    with get_client(sync_client=True) as client:
+
+        def triggers() -> dict[str, str]:
+            told = client.request("POST", "/automations/filter", json={}).json()
+            return {each["name"]: each["trigger"]["id"] for each in told}
+
+        before = triggers()
+        install_recovery()
+        assert triggers() == before
+        older = next(each for each in recovery() if each.name == LOST)
+        older.description = "Made by an older version."
+        client.update_automation(client.read_automations_by_name(LOST)[0].id, older)
+        install_recovery()
+        assert client.read_automations_by_name(LOST)[0].description != older.description
 
 
 def test_the_installed_trigger_matches_every_role_and_no_empty_bucket(installed: dict[str, Any]) -> None:

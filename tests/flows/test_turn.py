@@ -9,9 +9,12 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+from prefect.client.schemas.objects import StateType
 from prefect.runtime import flow_run
+from prefect.states import Running
 
-from blocks.recovery import FLOW
+from blocks.recovery import FLOW, TAG
+from flows import revival
 from flows import turn as turns
 from flows.turn import turn
 from pipeline.workload import Workload
@@ -47,6 +50,28 @@ def test_a_slot_that_nobody_holds_is_freed(prefect_server: None, monkeypatch: py
         taken = GlobalConcurrencyLimitUpdate(active_slots=1)
         client.update_global_concurrency_limit(turn_name("lost"), taken)
     takes_turn("lost", log)
+    assert log == ["in", "out"] * 2
+
+
+def test_a_slot_whose_holder_died_unnoticed_is_freed(
+    prefect_server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its state still says that it is at work, and no reconciliation comes."""
+    monkeypatch.setattr(turns, "LOOK_AFTER_S", 0.5)
+    monkeypatch.setattr(revival, "SILENT_AFTER", dt.timedelta(0))
+    log: list[str] = []
+    takes_turn("dead", log)
+    with get_client(sync_client=True) as client:
+        deployment = client.create_deployment(client.create_flow(looks_at_itself), name="dead", tags=[TAG])
+        dead = client.create_flow_run_from_deployment(
+            deployment, tags=[turn_name("dead")], state=Running()
+        ).id
+        client.update_global_concurrency_limit(
+            turn_name("dead"), GlobalConcurrencyLimitUpdate(active_slots=1)
+        )
+        monkeypatch.setattr(revival, "is_silent", lambda _client, run, _since: run.id == str(dead))
+        takes_turn("dead", log)
+        assert client.read_flow_run(dead).state_type == StateType.CRASHED
     assert log == ["in", "out"] * 2
 
 
