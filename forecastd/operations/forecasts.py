@@ -8,7 +8,7 @@ from forecastd.operations.context import Context, require_active
 from forecastd.operations.datasets import attributes_of
 from forecastd.operations.drafts import Draft
 from forecastd.operations.forecasttypes import quantiles_of
-from forecastd.operations.ground import Ground, survey
+from forecastd.operations.ground import Ground, check_frequency, survey
 from forecastd.operations.kinds import look_up
 from forecastd.store.records import Record
 
@@ -18,7 +18,8 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
 
     Raises:
         ResourceInUse: the predictor is still being trained.
-        InvalidInput: the types are not possible, or the group lost its data.
+        InvalidInput: the types are not possible, or the group lost its data or has others that do not suit
+            the predictor.
     """
     predictor = require_active(parents[0])
     types = request.get("ForecastTypes") or predictor.request["ForecastTypes"]
@@ -26,6 +27,7 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
     group = context.find(predictor.facts["DatasetGroupArn"], "DatasetGroup")
     _check_selector(request, predictor)
     ground = survey(context, group)
+    _check_frequency(ground, predictor)
     _check_dimensions(ground, predictor)
     plan = {
         "predictor": predictor.arn,
@@ -38,6 +40,17 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
         "CreatedUsingAutoPredictor": predictor.kind == "AutoPredictor",
     }
     return Draft(request={**request, "ForecastTypes": types}, facts=facts, plan=plan)
+
+
+def _check_frequency(ground: Ground, predictor: Record) -> None:
+    """The group's datasets may be others than in training; their frequencies must suit the predictor."""
+    try:
+        check_frequency(ground, predictor.plan["frequency"])
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"{error.message} The predictor's own cannot be changed: train a new predictor, or put datasets"
+            " that suit it into the group with UpdateDatasetGroup."
+        ) from None
 
 
 def _check_dimensions(ground: Ground, predictor: Record) -> None:

@@ -8,6 +8,7 @@ from forecastd.errors import InvalidInput, ResourceInUse
 from forecastd.operations.context import Context, require_active
 from forecastd.operations.datasets import attributes_of
 from forecastd.operations.frequencies import count_steps, parse_frequency
+from forecastd.operations.groups import check_datasets
 from forecastd.series.frequency import Frequency
 from forecastd.store.records import Record
 
@@ -63,12 +64,15 @@ def survey(context: Context, group: Record) -> Ground:
     """Find the data of a dataset group.
 
     Raises:
-        InvalidInput: there is no target time series, or a dataset was never imported.
+        InvalidInput: there is no target time series, a dataset was never imported, or one that was deleted
+            and made again does not fit its group any more.
         ResourceInUse: the only import into a dataset is still running.
     """
     require_active(group)
     found = [context.store.get(arn) for arn in group.request["DatasetArns"]]
-    datasets = {record.request["DatasetType"]: record for record in found if record and not record.deleting}
+    present = [record for record in found if record and not record.deleting]
+    check_datasets(context, group.request["Domain"], [record.arn for record in present])
+    datasets = {record.request["DatasetType"]: record for record in present}
     if TARGET not in datasets:
         raise InvalidInput(
             f"The dataset group {group.arn} has no TARGET_TIME_SERIES dataset;"

@@ -326,6 +326,53 @@ def test_a_target_dataset_without_the_predictors_dimension_is_refused(lab: Any, 
         forecast.create_forecast(ForecastName=lab.name(), PredictorArn=predictor)
 
 
+def test_datasets_whose_frequency_does_not_suit_the_predictor_are_refused(lab: Any, forecast: Any) -> None:
+    def dataset(frequency: str, step: str, **options: Any) -> str:
+        times = pd.date_range("2024-01-01", periods=30, freq=step)
+        arn = lab.dataset(options.pop("schema", None), DataFrequency=frequency, **options)
+        lab.imported(arn, "".join(f"a,{time},1\n" for time in times))
+        return arn
+
+    days, weeks = dataset("D", "D"), dataset("W", "7D")
+    prices = {"item_id": "string", "timestamp": "timestamp", "price": "float"}
+    hours = dataset("H", "h", schema=prices, DatasetType="RELATED_TIME_SERIES")
+    group = lab.group(days)
+    config = {"ForecastFrequency": "D"}
+    predictor = lab.predictor(group, ForecastHorizon=2, FeaturizationConfig=config)
+    for datasets, message in (
+        ([weeks], "D is finer than the frequency W of the target time series"),
+        ([days, hours], "D must equal the frequency H of the related time series"),
+    ):
+        forecast.update_dataset_group(DatasetGroupArn=group, DatasetArns=datasets)
+        with pytest.raises(forecast.exceptions.InvalidInputException, match=f"{message}.* train a new predi"):
+            forecast.create_forecast(ForecastName=lab.name(), PredictorArn=predictor)
+
+
+def test_a_dataset_that_was_made_again_in_another_domain_does_not_come_back_into_its_group(
+    lab: Any, forecast: Any
+) -> None:
+    name, schema = lab.name("again"), {"item_id": "string", "timestamp": "timestamp"}
+    days = "".join(f"a,2024-01-{day:02} 00:00:00,1\n" for day in range(1, 31))
+
+    def make(domain: str, target: str) -> str:
+        attributes = {**schema, target: "float"}
+        dataset = lab.dataset(attributes, DatasetName=name, Domain=domain, DataFrequency="D")
+        assert lab.imported(dataset, days)["Status"] == "ACTIVE"
+        return dataset
+
+    dataset = make("RETAIL", "demand")
+    group = lab.group(dataset, Domain="RETAIL")
+    options = {"ForecastHorizon": 2, "FeaturizationConfig": {"ForecastFrequency": "D"}}
+    predictor = lab.predictor(group, **options)
+    lab.wait_until_gone(lambda: forecast.delete_dataset(DatasetArn=dataset))
+    assert make("CUSTOM", "target_value") == dataset
+    message = f"{dataset} is of the domain CUSTOM, but its group is of the domain RETAIL"
+    with pytest.raises(forecast.exceptions.InvalidInputException, match=message):
+        lab.start_predictor(group, **options)
+    with pytest.raises(forecast.exceptions.InvalidInputException, match=message):
+        forecast.create_forecast(ForecastName=lab.name(), PredictorArn=predictor)
+
+
 def test_the_types_of_a_forecast_are_checked(lab: Any, forecast: Any, predictor: str) -> None:
     with pytest.raises(forecast.exceptions.InvalidInputException, match="at most 5"):
         forecast.create_forecast(ForecastName="x", PredictorArn=predictor, ForecastTypes=["0.1"] * 6)
