@@ -20,10 +20,12 @@ from forecastd.jobs.rows import Column, Problems, Raw, read_csv, read_parquet, t
 from forecastd.jobs.statistics import (
     NumberStatistics,
     TextStatistics,
+    TimeRange,
     TimeStatistics,
     written_float,
     written_integer,
 )
+from forecastd.store.records import KEPT_TIMES
 
 logger = logging.getLogger(__name__)
 
@@ -57,19 +59,19 @@ def run_import(job: Job) -> Facts:
             job.progress(done / total)
         done += ref.size_bytes
         job.progress(done / total, (job.clock() - started) * (total - done) / done)
-    statistics = intake.finish()
+    facts = intake.finish()
     previous = job.record.plan["imports"].get("previous")
     if previous is None:
-        return {"FieldStatistics": statistics, "DataSize": total / _GIB}
+        return {**facts, "DataSize": total / _GIB}
     size = job.parent(previous).facts["DataSize"] + total / _GIB
-    return {"FieldStatistics": _add_to(job, previous), "DataSize": size}
+    return {**_add_to(job, previous), "DataSize": size}
 
 
-def _add_to(job: Job, previous: str) -> dict[str, Any]:
+def _add_to(job: Job, previous: str) -> Facts:
     """Join the new rows with those before; a new row replaces one of the same item, dimensions and time.
 
     Returns:
-        The statistics of both together.
+        The facts of both together.
     """
     attributes, plan = job.record.plan["attributes"], job.record.plan
     before, fresh = job.parent_folder(previous) / DATA_FILE, job.folder / "fresh.parquet"
@@ -136,6 +138,7 @@ class _Intake:
         self._format: str = plan["timestamp_format"]
         self._keys = (plan["item_key"], TIMESTAMP)
         self._rows = 0
+        self._kept_times = TimeRange()
         self.problems = Problems()
         self._statistics = {name: _statistics(job, name, kind) for name, kind in self._attributes.items()}
         fields = [(name, _ARROW_TYPES.get(kind, pa.string())) for name, kind in self._attributes.items()]
@@ -155,8 +158,8 @@ class _Intake:
             self._count(name, column)
         self._store(columns)
 
-    def finish(self) -> dict[str, Any]:
-        """Close the file and give the statistics.
+    def finish(self) -> Facts:
+        """Close the file and give the statistics and the range of the times that were kept.
 
         Raises:
             JobFailed: rows did not fit, or there are none.
@@ -171,7 +174,7 @@ class _Intake:
         results = {name: statistics.result() for name, statistics in self._statistics.items()}
         for leftover in self._job.folder.glob("distinct-*"):
             leftover.unlink()
-        return results
+        return {"FieldStatistics": results, KEPT_TIMES: self._kept_times.result()}
 
     def _count(self, name: str, column: Column) -> None:
         statistics = self._statistics[name]
@@ -184,9 +187,12 @@ class _Intake:
         """Keep the rows that have an item and a time."""
         keys = [column.null for name, column in columns.items() if name in self._keys]
         whole = ~np.logical_or.reduce(keys)
-        arrays = [_arrow(_keep(columns[field.name], whole), field.type) for field in self._schema]
+        kept = {name: _keep(column, whole) for name, column in columns.items()}
+        arrays = [_arrow(kept[field.name], field.type) for field in self._schema]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
         self._rows += int(whole.sum())
+        if TIMESTAMP in kept:
+            self._kept_times.add(kept[TIMESTAMP].values)
 
     def _expected(self, name: str) -> str:
         kind = self._attributes[name]

@@ -82,28 +82,44 @@ class TextStatistics:
         return _counts(Count=self._count, CountDistinct=self._distinct.count(), CountNull=self._null)
 
 
+class TimeRange:
+    """The first and the last of many times."""
+
+    def __init__(self) -> None:
+        self._ends: list[pd.Timestamp] = []
+
+    def add(self, times: pd.Series) -> None:
+        """Take in times (datetime64), none of them null."""
+        if len(times):
+            self._ends = [min([*self._ends, times.min()]), max([*self._ends, times.max()])]
+
+    def result(self) -> dict[str, str]:
+        """Give them as Min and Max, nothing where there was no time."""
+        ends = [end.strftime("%Y-%m-%dT%H:%M:%SZ") for end in self._ends]
+        return dict(zip(("Min", "Max"), ends, strict=False))
+
+
 class TimeStatistics:
     """Count, distinct, null and range of a time column."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._distinct = DistinctNumbers(folder, name)
         self._count = self._null = 0
-        self._ends: list[pd.Timestamp] = []
+        self._range = TimeRange()
 
     def add(self, values: pd.Series) -> None:
         """Take in times (datetime64), NaT = null."""
         self._count += len(values)
         known = values.dropna()
         self._null += len(values) - len(known)
+        self._range.add(known)
         if len(known):
             self._distinct.add(known.to_numpy("datetime64[ns]").astype(np.int64))
-            self._ends = [min([*self._ends, known.min()]), max([*self._ends, known.max()])]
 
     def result(self) -> _Counts:
         """Give the statistics so far."""
-        ends = [end.strftime("%Y-%m-%dT%H:%M:%SZ") for end in self._ends]
         counts = _counts(Count=self._count, CountDistinct=self._distinct.count(), CountNull=self._null)
-        return {**counts, **dict(zip(("Min", "Max"), ends, strict=False))}
+        return {**counts, **self._range.result()}
 
 
 class NumberStatistics:

@@ -8,7 +8,7 @@ from forecastd.operations.datasets import refuse_encryption
 from forecastd.operations.drafts import Draft
 from forecastd.operations.featurization import complete, from_attribute_configs, from_featurizations
 from forecastd.operations.forecasttypes import DEFAULT_TYPES
-from forecastd.operations.frequencies import check_boundary, check_horizon
+from forecastd.operations.frequencies import check_horizon, parse_boundary
 from forecastd.operations.ground import Ground, check_dimensions, check_frequency, survey
 from forecastd.operations.kinds import PREDICTORS, look_up
 from forecastd.operations.trainingplan import choose_metric, holiday_country, known_of, make_plan
@@ -97,10 +97,10 @@ def _upgraded(legacy: dict[str, Any]) -> dict[str, Any]:
 
 def _draft_from(request: dict[str, Any], ground: Ground, share_of_data: int) -> Draft:
     frequency = check_frequency(ground, request["ForecastFrequency"])
-    check_boundary(request.get("TimeAlignmentBoundary"), frequency)
+    boundary = parse_boundary(request.get("TimeAlignmentBoundary"), frequency)
     dimensions = request.get("ForecastDimensions", [])
     check_dimensions(ground, dimensions)
-    horizon, length = request["ForecastHorizon"], ground.length(frequency)
+    horizon, length = request["ForecastHorizon"], ground.length(frequency, boundary)
     check_horizon(horizon, length, length // share_of_data, request["ForecastFrequency"])
     types = request.get("ForecastTypes", DEFAULT_TYPES)
     plan = make_plan(

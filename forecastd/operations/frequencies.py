@@ -22,10 +22,10 @@ def parse_frequency(text: str, member: str) -> Frequency:
         raise InvalidInput(f"{member}: {error}") from None
 
 
-def count_steps(start: str, end: str, frequency: Frequency) -> int:
+def count_steps(start: str, end: str, frequency: Frequency, boundary: Boundary) -> int:
     """Count the time steps between two ISO times, both included: the length of the data at a frequency."""
     times = pd.DatetimeIndex([start.rstrip("Z"), end.rstrip("Z")])
-    first, last = frequency.unit_numbers(times, Boundary())
+    first, last = frequency.unit_numbers(times, boundary)
     return int(last - first) // frequency.count + 1
 
 
@@ -49,13 +49,13 @@ def check_horizon(horizon: int, length: int, most: int, frequency: str) -> None:
         )
 
 
-def check_boundary(boundary: dict[str, Any] | None, frequency: Frequency) -> None:
-    """Check that a TimeAlignmentBoundary has the one member that fits the frequency.
+def parse_boundary(boundary: dict[str, Any] | None, frequency: Frequency) -> Boundary:
+    """Read a TimeAlignmentBoundary, which has the one member that fits the frequency.
 
     Raises:
         InvalidInput: it has another member, or several.
     """
     try:
-        Boundary.parse(boundary, frequency.unit)
+        return Boundary.parse(boundary, frequency.unit)
     except ValueError as error:
         raise InvalidInput(str(error)) from None

@@ -9,8 +9,8 @@ from forecastd.operations.context import Context, require_active
 from forecastd.operations.datasets import attributes_of
 from forecastd.operations.frequencies import count_steps, parse_frequency
 from forecastd.operations.groups import check_datasets
-from forecastd.series.frequency import Frequency
-from forecastd.store.records import Record
+from forecastd.series.frequency import Boundary, Frequency
+from forecastd.store.records import KEPT_TIMES, Record
 
 # What forecasts, backtests and their exports call their own columns.
 _COLUMNS_OF_EXPORTS = re.compile(
@@ -54,10 +54,12 @@ class Ground:
         """Give the numeric attributes of the related time series."""
         return [name for name, kind in self.attributes(RELATED).items() if kind in NUMERIC_TYPES]
 
-    def length(self, frequency: Frequency) -> int:
+    def length(self, frequency: Frequency, boundary: Boundary) -> int:
         """Count the time steps of the target time series at a frequency."""
-        times = self.imports[TARGET].facts["FieldStatistics"][TIMESTAMP]
-        return count_steps(times["Min"], times["Max"], frequency)
+        facts = self.imports[TARGET].facts
+        # Imports of earlier versions have the statistics only.
+        times = facts.get(KEPT_TIMES) or facts["FieldStatistics"][TIMESTAMP]
+        return count_steps(times["Min"], times["Max"], frequency, boundary)
 
 
 def survey(context: Context, group: Record) -> Ground:

@@ -14,6 +14,7 @@ from forecastd.operations.ground import check_dimensions, check_frequency, surve
 from forecastd.operations.trainingplan import choose_metric, holiday_country, known_of, make_plan
 from forecastd.operations.tuningconfig import ranges_of
 from forecastd.series.algorithms import AUTO_ML, NEURAL, TRAINABLE, effective_hyperparameters
+from forecastd.series.frequency import Boundary
 from forecastd.store.records import Record
 
 ALGORITHM_PREFIX = "arn:aws:forecast:::algorithm/"
@@ -36,7 +37,7 @@ def draft(context: Context, request: dict[str, Any], parents: list[Record]) -> D
     ranges = ranges_of(request, method, request["ForecastHorizon"])
     ground = survey(context, parents[0])
     config = request["FeaturizationConfig"]
-    length = ground.length(check_frequency(ground, config["ForecastFrequency"]))
+    length = ground.length(check_frequency(ground, config["ForecastFrequency"]), Boundary())
     dimensions = config.get("ForecastDimensions", [])
     check_dimensions(ground, dimensions)
     horizon, types = request["ForecastHorizon"], request.get("ForecastTypes", DEFAULT_TYPES)

@@ -8,6 +8,9 @@ from typing import Any
 CREATING = frozenset({"CREATE_PENDING", "CREATE_IN_PROGRESS", "CREATE_STOPPING"})
 RUNNING = frozenset({"CREATE_IN_PROGRESS", "CREATE_STOPPING"})
 DELETING = frozenset({"DELETE_PENDING", "DELETE_IN_PROGRESS"})
+# A fact of an import that no operation shows: the first and last time (Min, Max) of the rows that it kept.
+# The statistics of its fields also count rows that were left out.
+KEPT_TIMES = "KeptTimes"
 
 
 @dataclass(frozen=True)

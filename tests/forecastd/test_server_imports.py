@@ -123,6 +123,18 @@ def test_rows_without_item_or_time_are_left_out_and_counted(lab: Any) -> None:
     assert done["FieldStatistics"]["timestamp"]["CountNull"] == 1
 
 
+def test_the_time_of_a_row_that_was_left_out_makes_the_data_no_longer(lab: Any, forecast: Any) -> None:
+    days = "".join(f"a,2024-01-{day:02} 00:00:00,1\n" for day in range(1, 21))
+    dataset = lab.dataset(DataFrequency="D")
+    group = lab.group(dataset)
+    for stray, mode in ((",2030-01-01 00:00:00,1\n", "FULL"), (",1990-01-01 00:00:00,1\n", "INCREMENTAL")):
+        done = lab.imported(dataset, days + stray, ImportMode=mode)
+        assert done["Status"] == "ACTIVE", done
+        assert "KeptTimes" not in done
+        with pytest.raises(forecast.exceptions.InvalidInputException, match="has 20 time steps"):
+            lab.start_auto_predictor(group, ForecastFrequency="D", ForecastHorizon=6)
+
+
 def test_a_path_without_data_fails(lab: Any, forecast: Any) -> None:
     arn = lab.start_import(lab.dataset(), "nothing/here/")
     done = lab.wait(lambda: forecast.describe_dataset_import_job(DatasetImportJobArn=arn))

@@ -186,6 +186,14 @@ def test_an_auto_predictor_that_cannot_be_is_refused_at_once(
         lab.start_auto_predictor(group, **options)
 
 
+def test_the_length_of_the_data_is_counted_in_steps_of_the_asked_alignment(lab: Any, forecast: Any) -> None:
+    days = pd.date_range("2023-12-31", periods=19 * 7)  # from a Sunday to a Saturday
+    group = lab.filled_group("".join(f"a,{day},1\n" for day in days), DataFrequency="D")
+    options = {"ForecastFrequency": "W", "ForecastHorizon": 5}
+    with pytest.raises(forecast.exceptions.InvalidInputException, match="has 19 time steps"):
+        lab.start_auto_predictor(group, TimeAlignmentBoundary={"DayOfWeek": "SUNDAY"}, **options)
+
+
 def test_an_auto_predictor_needs_data_frequency_and_horizon_or_a_reference(forecast: Any) -> None:
     with pytest.raises(
         forecast.exceptions.InvalidInputException, match="DataConfig and ForecastFrequency and"
