@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from forecastd.domains import DOMAINS, NUMERIC_TYPES
 from forecastd.errors import JobFailed
+from forecastd.series.frequency import EARLIEST, LATEST
 
-EARLIEST, LATEST = pd.Timestamp(1678, 1, 1), pd.Timestamp(2261, 12, 31, 23, 59, 59)  # nanoseconds hold these
 MOST_NUMBER = 1e100  # of larger ones, products of squares and sums leave what a float holds
 _ROWS_PER_BATCH = 100_000
 _PROBLEMS_TOLD = 3

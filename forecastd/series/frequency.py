@@ -38,6 +38,8 @@ MONTHS = (
 )  # fmt: skip
 BOUNDARY_OF_UNIT = {"D": "Hour", "W": "DayOfWeek", "M": "DayOfMonth", "Y": "Month"}
 
+EARLIEST, LATEST = pd.Timestamp(1678, 1, 1), pd.Timestamp(2261, 12, 31, 23, 59, 59)  # nanoseconds hold these
+
 _RHYTHMS = {"min": (1440, 10080), "H": (24, 168), "D": (7,), "W": (52,), "M": (12,), "Y": ()}
 _R_PERIODS = {
     "Y": 1, "M": 12, "W": 52, "D": 7, "H": 24,

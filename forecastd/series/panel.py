@@ -15,7 +15,7 @@ import pandas as pd
 
 from forecastd.errors import JobFailed
 from forecastd.series import filling as filling_rules
-from forecastd.series.frequency import Boundary, Frequency
+from forecastd.series.frequency import LATEST, Boundary, Frequency
 
 AGGREGATIONS = ("sum", "avg", "first", "min", "max")
 LARGEST_PANEL = 200_000_000  # cells; 1.6 GB of float64, and a few times that while models work on it
@@ -127,6 +127,7 @@ def build_panel(
     bounds = _boundary(boundary, frequency)
     stamps = _stamps(target, timestamp)
     axis = _axis(stamps, frequency, bounds)
+    _check_end(axis, horizon_steps)
     series, keys = _number_series(target, [item_key, *dimensions])
     _check_size(len(keys), axis.steps, frequency, min(most_cells, LARGEST_PANEL))
     values, observed = _aggregate(series, axis, stamps, target[target_name], len(keys), aggregation)
@@ -166,6 +167,17 @@ def _axis(stamps: pd.DatetimeIndex, frequency: Frequency, boundary: Boundary) ->
     units = frequency.unit_numbers(stamps, boundary)
     first, last = int(units.min()), int(units.max())
     return _Axis(frequency, boundary, first, (last - first) // frequency.count + 1)
+
+
+def _check_end(axis: _Axis, horizon_steps: int) -> None:
+    last = axis.times()[-1]
+    end = last.as_unit("s") + axis.frequency.offset * horizon_steps  # which nanoseconds might not hold
+    if end.year > LATEST.year:
+        raise JobFailed(
+            f"The target time series ends with the step {last}, from where {horizon_steps} steps of "
+            f"{axis.frequency} reach to the year {end.year}; the last possible one is {LATEST.year}: correct "
+            "the times, or shorten the ForecastHorizon."
+        )
 
 
 def _check_size(size: int, length: int, frequency: Frequency, most: int) -> None:

@@ -373,6 +373,21 @@ def test_a_dataset_that_was_made_again_in_another_domain_does_not_come_back_into
         forecast.create_forecast(ForecastName=lab.name(), PredictorArn=predictor)
 
 
+def test_a_forecast_beyond_the_last_year_fails_with_the_year(lab: Any, forecast: Any) -> None:
+    def months(start: str) -> str:
+        return "".join(f"a,{time},1\n" for time in pd.date_range(start, periods=24, freq="MS"))
+
+    dataset = lab.dataset(DataFrequency="M")
+    lab.imported(dataset, months("2255-01-01"))
+    config = {"ForecastFrequency": "M"}
+    predictor = lab.predictor(lab.group(dataset), ForecastHorizon=6, FeaturizationConfig=config)
+    lab.imported(dataset, months("2259-12-01"))
+    arn = forecast.create_forecast(ForecastName=lab.name(), PredictorArn=predictor)["ForecastArn"]
+    done = lab.wait(lambda: forecast.describe_forecast(ForecastArn=arn))
+    assert done["Status"] == "CREATE_FAILED"
+    assert "2261-11-01 00:00:00, from where 6 steps of M reach to the year 2262" in done["Message"]
+
+
 def test_the_types_of_a_forecast_are_checked(lab: Any, forecast: Any, predictor: str) -> None:
     with pytest.raises(forecast.exceptions.InvalidInputException, match="at most 5"):
         forecast.create_forecast(ForecastName="x", PredictorArn=predictor, ForecastTypes=["0.1"] * 6)

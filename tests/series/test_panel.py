@@ -32,6 +32,16 @@ def test_series_share_one_axis_from_the_global_start_to_the_global_end() -> None
     assert built.keys.item_id.tolist() == ["a", "b"]
 
 
+@pytest.mark.parametrize(("frequency", "steps", "year"), [("D", 2, 2262), ("Y", 500, 2761)])
+def test_nothing_is_forecast_beyond_the_last_year_that_times_can_have(
+    frequency: str, steps: int, year: int
+) -> None:
+    target = rows(("2261-12-29", "a", 4.0), ("2261-12-30", "a", 8.0))
+    with pytest.raises(JobFailed, match=f"{steps} steps of {frequency} reach to the year {year}; the last"):
+        panel(target, frequency, horizon_steps=steps)
+    assert panel(target, horizon_steps=1).future_times(1)[0] == pd.Timestamp("2261-12-31")
+
+
 def test_gaps_and_ends_are_zero_by_default_and_the_time_before_an_item_stays_missing() -> None:
     np.testing.assert_array_equal(panel(GAPPY).values, [[4, 0, 0, 8, 0, 0], [NAN, 1, 0, 0, 0, 3]])
 
