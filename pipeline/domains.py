@@ -6,6 +6,7 @@ TARGET = "TARGET_TIME_SERIES"
 RELATED = "RELATED_TIME_SERIES"
 METADATA = "ITEM_METADATA"
 ROLE_OF_TYPE = {TARGET: "train", RELATED: "related", METADATA: "metadata"}
+MOST_FEATURES = 13  # numbers of related data
 MOST_COLUMNS = {TARGET: 13, RELATED: 25, METADATA: 10}
 NUMBERS = ("float", "integer")
 TIMESTAMP = "timestamp"

@@ -125,5 +125,5 @@ def _draft_from(request: dict[str, Any], ground: Ground, share_of_data: int) -> 
 def _holiday(request: dict[str, Any]) -> str | None:
     extra = look_up(request, "DataConfig.AdditionalDatasets") or []
     return holiday_country(
-        {each["Name"]: each.get("Configuration", {}).get("CountryCode", []) for each in extra}
+        [(each["Name"], each.get("Configuration", {}).get("CountryCode", [])) for each in extra]
     )

@@ -12,6 +12,7 @@ from forecastd.operations.frequencies import parse_frequency
 from forecastd.store.records import Record
 
 MOST_DIMENSIONS = 10
+MOST_FEATURES = 13  # numbers of a RELATED_TIME_SERIES dataset
 MOST_COLUMNS = {TARGET: 13, RELATED: 25, METADATA: 10}
 _ALLOWED_TYPES = {
     TARGET: ("string", "timestamp", "geolocation", *NUMERIC_TYPES),
@@ -120,8 +121,16 @@ def _check_columns(domain: Domain, dataset_type: str, attributes: dict[str, str]
             f"The attribute {numbers[0]} is numeric: beside the target {domain.target}, a TARGET_TIME_SERIES"
             " dataset has dimensions of type string only. Put numbers into a RELATED_TIME_SERIES dataset."
         )
-    if dataset_type == RELATED and not extra:
-        raise InvalidInput("A RELATED_TIME_SERIES dataset needs at least one attribute beside item and time.")
+    if dataset_type == RELATED and not numbers:
+        raise InvalidInput(
+            "A RELATED_TIME_SERIES dataset needs at least one attribute of type float or integer beside item,"
+            " time and dimensions."
+        )
+    if dataset_type == RELATED and len(numbers) > MOST_FEATURES:
+        raise InvalidInput(
+            f"The schema has {len(numbers)} attributes of type float or integer; a RELATED_TIME_SERIES"
+            f" dataset can have {MOST_FEATURES}."
+        )
 
 
 def refuse_encryption(request: dict[str, Any]) -> None:

@@ -150,7 +150,7 @@ def _windows(request: dict[str, Any], length: int) -> tuple[int, int]:
 
 def _holiday(request: dict[str, Any]) -> str | None:
     features = request["InputDataConfig"].get("SupplementaryFeatures", [])
-    return holiday_country({each["Name"]: [each["Value"]] for each in features})
+    return holiday_country([(each["Name"], [each["Value"]]) for each in features])
 
 
 def _check_hyperparameters(method: str, given: dict[str, str]) -> None:

@@ -77,22 +77,24 @@ def choose_metric(given: str | None, types: list[str]) -> str:
     return given or (DEFAULT_METRIC if quantiles else "WAPE")
 
 
-def holiday_country(features: dict[str, list[str]]) -> str | None:
-    """Give the country whose holidays are wanted, from {feature: values}.
+def holiday_country(features: list[tuple[str, list[str]]]) -> str | None:
+    """Give the country whose holidays are wanted, from (feature, values).
 
     Raises:
-        InvalidInput: a feature is unknown or not offered, or the country is.
+        InvalidInput: a feature is unknown, not offered or given twice, or the country is unknown.
     """
-    for name in features:
+    for name, _ in features:
         if name == "weather":
             raise InvalidInput(
                 "The weather index is not offered by this server: it has no source of weather data."
             )
         if name != "holiday":
             raise InvalidInput(f"The additional data {name} is not known; this server offers holiday.")
-    if "holiday" not in features:
+    if not features:
         return None
-    countries = features["holiday"]
+    if len(features) > 1:
+        raise InvalidInput("The additional data holiday are given twice; give one entry, with one country.")
+    [(_, countries)] = features
     if len(countries) != 1 or countries[0] not in public_holidays.countries():
         raise InvalidInput(
             f"The holiday calendar needs one country code, such as US or DE; given is:"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import domains
-from pipeline.domains import DOMAINS, METADATA, MOST_COLUMNS, RELATED, TARGET
+from pipeline.domains import DOMAINS, METADATA, MOST_COLUMNS, MOST_FEATURES, RELATED, TARGET
 from pipeline.errors import Problem
 from pipeline.export import TIME, TYPE
 from pipeline.rules.draft import Draft, DraftDataset, Rule, object_of, strings_of, text_of
@@ -139,6 +139,9 @@ def _related_fields(dataset: DraftDataset, where: str) -> Iterator[Problem]:
     target = DOMAINS[dataset.domain].target
     if target in dataset.names:
         yield Problem(where, shown(target), "related data must not hold the target", "Remove the field.")
+    if (count := len(dataset.features)) > MOST_FEATURES:
+        rule = f"related data can have {MOST_FEATURES} numeric fields"
+        yield Problem(where, f"{count} numeric fields", rule, "Remove some.")
     if not dataset.features:
         yield Problem(where, "", "related data need at least one numeric field", "Add a float or an integer.")
 

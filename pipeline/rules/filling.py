@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -74,6 +75,9 @@ def _further_data(draft: Draft) -> Iterator[Problem]:
     listed = object_of(draft.predictor, parent).get(member)
     entries = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     where = f"Predictor.{parent}.{member}"
+    for name, count in Counter(text_of(entry, "Name") for entry in entries).items():
+        if name and count > 1:
+            yield Problem(where, shown(name), f"{count} entries have this name", "Keep one.")
     for entry in entries:
         name = text_of(entry, "Name")
         if name == "holiday":

@@ -11,6 +11,7 @@ from forecastd.operations.datasets import attributes_of, check_schema
 
 Schema = dict[str, str]
 CUSTOM = {"item_id": "string", "timestamp": "timestamp", "target_value": "float"}
+RELATED = {"item_id": "string", "timestamp": "timestamp"}
 _numbers = itertools.count()
 
 
@@ -86,7 +87,13 @@ def test_every_domain_has_a_smallest_schema_for_every_type(
             "14 attributes; .* can have 13",
         ),
         ("RELATED_TIME_SERIES", {**CUSTOM}, "must not contain the target"),
-        ("RELATED_TIME_SERIES", {"item_id": "string", "timestamp": "timestamp"}, "at least one attribute"),
+        ("RELATED_TIME_SERIES", RELATED, "at least one attribute of type float or integer"),
+        ("RELATED_TIME_SERIES", {**RELATED, "shop": "string"}, "at least one attribute of type float or"),
+        (
+            "RELATED_TIME_SERIES",
+            {**RELATED, **{f"n{n}": "float" for n in range(14)}},
+            "14 attributes of type float or integer; .* can have 13",
+        ),
         ("ITEM_METADATA", {"item_id": "string", **{f"m{n}": "string" for n in range(10)}}, "can have 10"),
         ("ITEM_METADATA", {"item_id": "string", "timestamp": "timestamp"}, "cannot be part of"),
     ],

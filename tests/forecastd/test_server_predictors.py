@@ -91,6 +91,14 @@ def test_a_predictor_that_cannot_be_is_refused_at_once(
     assert message in raised.value.response["Error"]["Message"]
 
 
+def test_holidays_of_two_countries_are_refused(lab: Any, forecast: Any, group: str) -> None:
+    features = [{"Name": "holiday", "Value": code} for code in ("US", "DE")]
+    with pytest.raises(forecast.exceptions.InvalidInputException, match="given twice; give one entry"):
+        lab.start_predictor(
+            group, InputDataConfig={"DatasetGroupArn": group, "SupplementaryFeatures": features}
+        )
+
+
 @pytest.mark.skipif(NETWORKS, reason="requirements-neural.txt is installed")
 @pytest.mark.parametrize("name", NEURAL)
 def test_without_its_packages_a_network_is_refused_with_the_command_that_installs_them(
@@ -161,6 +169,10 @@ def test_a_network_that_cannot_be_is_refused_at_once(
         ([{"Name": "weather"}], "weather index is not offered"),
         ([{"Name": "holiday", "Configuration": {"CountryCode": ["XX"]}}], "needs one country code"),
         ([{"Name": "moon"}], "moon is not known"),
+        (
+            [{"Name": "holiday", "Configuration": {"CountryCode": [code]}} for code in ("US", "DE")],
+            "given twice; give one entry",
+        ),
     ],
 )
 def test_additional_data_that_is_not_there_is_refused(

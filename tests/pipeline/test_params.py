@@ -265,6 +265,11 @@ WRONG = {
         {"AdditionalDatasets": [{"Name": "holiday"}]},
         "the holiday calendar needs one country",
     ),
+    "the holidays are of two countries": (
+        "Predictor.DataConfig",
+        {"AdditionalDatasets": [holidays_of(code)["AdditionalDatasets"][0] for code in ("US", "DE")]},
+        'AdditionalDatasets is "holiday": 2 entries have this name. Keep one.',
+    ),
     "the holidays are of no country": (
         "Predictor.DataConfig",
         holidays_of("XX"),
@@ -411,6 +416,7 @@ WRONG_RELATED = {
         [("float", "price"), ("string", "colour")],
         "a text field of the target",
     ),
+    "it has too many numbers": ([("float", f"f{n}") for n in range(14)], "can have 13 numeric fields"),
     "it has too many fields": ([("float", f"f{n}") for n in range(24)], "can have 25 fields"),
     "two fields share a name": ([("float", "price"), ("float", "Price")], "two fields have this name"),
 }
