@@ -5,6 +5,7 @@ from typing import Any
 
 from forecastd.errors import InvalidInput
 from forecastd.operations.ground import Ground
+from forecastd.series.numbers import number_of
 
 TARGET_DEFAULTS = {"aggregation": "sum", "frontfill": "none", "middlefill": "zero", "backfill": "zero"}
 _FILLS = ("zero", "value", "median", "mean", "min", "max")
@@ -103,9 +104,5 @@ def _check(name: str, parameters: dict[str, str], methods: dict[str, tuple[str, 
 
 
 def _check_number(name: str, key: str, value: str) -> None:
-    try:
-        finite = math.isfinite(float(value))
-    except ValueError:
-        finite = False
-    if not finite:
+    if math.isnan(number_of(value)):
         raise InvalidInput(f"The filling of {name} has {key} = {value}, which is no number.")

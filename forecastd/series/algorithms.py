@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from forecastd.series.numbers import number_of
+
 AUTO_PREDICTOR = "AutoPredictor"
 AUTO_ML = "AutoML"
 AUTO_ML_CANDIDATES = ("ARIMA", "ETS", "NPTS", "Prophet")
@@ -55,11 +57,8 @@ class Hyperparameter:
         raise ValueError(f"Hyperparameter {self.name} is {text!r}: give {self.rule}.")
 
     def _is_number_in_range(self, text: str) -> bool:
-        try:
-            value = float(text)
-        except ValueError:
-            return False
-        if not math.isfinite(value) or (self.high is not None and value > self.high):
+        value = number_of(text)
+        if math.isnan(value) or (self.high is not None and value > self.high):
             return False
         return value.is_integer() and value >= self.low if self.kind == "integer" else value > self.low
 

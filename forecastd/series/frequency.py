@@ -47,7 +47,7 @@ _R_PERIODS = {
 }  # fmt: skip
 _MINUTES = {"min": 1, "H": 60, "D": 1440, "W": 10080, "M": 43830, "Y": 525960}  # mean length of a unit
 _EPOCH_MONDAY = np.datetime64("1970-01-05", "D")
-_STRING = re.compile(r"^(\d*)(min|H|D|W|M|Y)$")
+_STRING = re.compile(r"([0-9]*)(min|H|D|W|M|Y)")
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Frequency:
         Raises:
             ValueError: A sentence with the value and what is allowed.
         """
-        match = _STRING.match(text or "")
+        match = _STRING.fullmatch(text or "")
         if not match:
             raise ValueError(
                 f"Frequency {text!r} is not valid: give a whole number and one of the units "

@@ -39,6 +39,10 @@ _PATTERNS_BY_MEMBER: dict[str, str | None] = {
 }
 
 
+# Unicode's class Z, inside of a set; `\s` would also take tabs and ends of lines, which are controls.
+_SEPARATORS = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
+
 def validate(operation: OperationModel, arguments: dict[str, Any]) -> None:
     """Check the arguments of a call.
 
@@ -147,8 +151,10 @@ def pattern_of(shape: StringShape, member: str) -> str | None:
 
 
 def _python_pattern(java: str) -> str:
-    """Translate the Unicode classes that Python's `re` does not know."""
-    return java.replace(r"\p{L}", r"\w").replace(r"\p{N}", r"\w").replace(r"\p{Z}", r"\s")
+    """Translate the Unicode classes that Python's `re` does not know; the others mean ASCII, as in Java."""
+    if r"\p" not in java:
+        return f"(?a){java}"
+    return java.replace(r"\p{L}", r"\w").replace(r"\p{N}", r"\w").replace(r"\p{Z}", _SEPARATORS)
 
 
 def _violation(value: str, path: str, constraint: str) -> str:

@@ -1,5 +1,7 @@
 """params.json as far as it is well formed, for the rules between its members."""
 
+import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -11,6 +13,7 @@ from pipeline.frequency import Frequency
 
 ALGORITHMS = ("ARIMA", "CNN-QR", "Deep_AR_Plus", "ETS", "NPTS", "Prophet")
 ALGORITHM_PREFIX = "arn:aws:forecast:::algorithm/"
+NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 
 
 def is_auto(predictor: Mapping[str, Any]) -> bool:
@@ -120,6 +123,12 @@ def strings_of(parent: Mapping[str, Any], name: str) -> list[str]:
     """The texts of a member that is a list; none where it is missing or something else."""
     found = parent.get(name)
     return [entry for entry in found if isinstance(entry, str)] if isinstance(found, list) else []
+
+
+def number_of(text: str) -> float:
+    """The finite number in a text; NaN, which is in no range, where there is none."""
+    number = float(text) if re.fullmatch(NUMBER, text) else math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def _attributes(raw: Mapping[str, Any]) -> list[tuple[str, str]] | None:

@@ -10,11 +10,19 @@ import holidays
 
 from pipeline.domains import DOMAINS, RELATED, TARGET
 from pipeline.errors import Problem
-from pipeline.rules.draft import Draft, DraftDataset, Rule, fillings, object_of, strings_of, text_of
+from pipeline.rules.draft import (
+    Draft,
+    DraftDataset,
+    Rule,
+    fillings,
+    number_of,
+    object_of,
+    strings_of,
+    text_of,
+)
 from pipeline.shapes import shown
 
 COUNTRY = "CountryCode"
-NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 AGGREGATIONS = ("sum", "avg", "first", "min", "max")
 FILLS = ("zero", "value", "median", "mean", "min", "max")
 # Per filling parameter, what it may be for the target and for a related feature; None: not for this one.
@@ -64,8 +72,7 @@ def _filling_parameter(
 
 
 def _reads_as_number(value: Any) -> bool:
-    is_one = isinstance(value, str) and re.fullmatch(NUMBER, value) is not None
-    return is_one and math.isfinite(float(value))
+    return isinstance(value, str) and not math.isnan(number_of(value))
 
 
 def _further_data(draft: Draft) -> Iterator[Problem]:

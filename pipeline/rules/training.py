@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pipeline.errors import Problem
-from pipeline.rules.draft import Draft, Rule, object_of, text_of
+from pipeline.rules.draft import Draft, Rule, number_of, object_of, text_of
 from pipeline.shapes import nearest, shown
 
 
@@ -19,26 +19,19 @@ class Values(NamedTuple):
 def _whole(least: int, most: int | None = None) -> Values:
     end = "on" if most is None else f"to {most}"
     rule = f"it has to be a whole number from {least} {end}"
-    return Values(rule, lambda text: (n := _number(text)) % 1 == 0 and least <= n <= (most or math.inf))
+    return Values(
+        rule, lambda text: (n := number_of(text.strip())) % 1 == 0 and least <= n <= (most or math.inf)
+    )
 
 
 def _positive(most: float = math.inf) -> Values:
     rule = "it has to be a number above 0" + ("" if math.isinf(most) else f", at most {most:g}")
-    return Values(rule, lambda text: 0 < _number(text) <= most)
+    return Values(rule, lambda text: 0 < number_of(text.strip()) <= most)
 
 
 def _one_of(*choices: str) -> Values:
     known = {choice.lower() for choice in choices}
     return Values(f"it has to be one of {', '.join(choices)}", lambda text: text.strip().lower() in known)
-
-
-def _number(text: str) -> float:
-    """The number in a text; NaN, which is in no range, where there is none."""
-    try:
-        number = float(text)
-    except ValueError:
-        return math.nan
-    return number if math.isfinite(number) else math.nan
 
 
 _YES_OR_NO = _one_of("True", "False")

@@ -2,6 +2,8 @@
 
 import json
 import re
+import sys
+import unicodedata
 from typing import Any
 
 import pytest
@@ -112,6 +114,25 @@ def test_a_role_is_an_iam_arn() -> None:
 def test_tags_may_have_letters_of_any_language() -> None:
     read("TagResource", ResourceArn=DATASET_ARN, Tags=[{"Key": "Größe +/:", "Value": "größer 東京"}])
     assert "tagKeys.1.member" in violation("UntagResource", ResourceArn=DATASET_ARN, TagKeys=["a;b"])
+
+
+def test_of_the_blanks_a_tag_may_have_those_that_unicode_calls_separators() -> None:
+    blanks = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()]
+    taken = [blank for blank in blanks if not _violates(blank)]
+    assert taken == [blank for blank in blanks if unicodedata.category(blank)[0] == "Z"]
+
+
+def _violates(value: str) -> bool:
+    try:
+        read("TagResource", ResourceArn=DATASET_ARN, Tags=[{"Key": "k", "Value": value}])
+    except ValidationFailed:
+        return True
+    return False
+
+
+def test_digits_are_those_of_ascii() -> None:
+    message = violation("CreateForecast", ForecastName="f", PredictorArn=DATASET_ARN, ForecastTypes=[".٣"])
+    assert message.endswith(r"regular expression pattern: (^0?\.\d\d?$|^mean$)")
 
 
 @pytest.mark.parametrize("operation", sorted(SPEC.operations))

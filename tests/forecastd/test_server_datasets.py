@@ -119,7 +119,7 @@ def test_a_related_time_series_needs_a_frequency(forecast: Any) -> None:
         )
 
 
-@pytest.mark.parametrize("frequency", ["60min", "24H", "7D", "5W", "12M", "2Y", "min5", "daily"])
+@pytest.mark.parametrize("frequency", ["60min", "24H", "7D", "5W", "12M", "2Y", "min5", "daily", "D\n", "٣D"])
 def test_a_frequency_that_overlaps_the_next_unit_is_refused(forecast: Any, frequency: str) -> None:
     with pytest.raises(forecast.exceptions.InvalidInputException, match="DataFrequency"):
         create(forecast, DataFrequency=frequency)

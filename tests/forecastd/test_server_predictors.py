@@ -81,6 +81,8 @@ def filling(attribute: str = "target_value", **parameters: str) -> dict[str, Any
         (filling(middlefill="value", middlefill_value="x"), "no number"),
         (filling("price", middlefill="zero"), "price cannot be featurized"),
         (filling(sidefill="zero"), "known are aggregation, frontfill"),
+        (filling(middlefill="value", middlefill_value="1_0"), "1_0, which is no number"),
+        ({"TrainingParameters": {"context_length": "1_0"}}, "context_length is '1_0'"),
     ],
 )
 def test_a_predictor_that_cannot_be_is_refused_at_once(

@@ -324,6 +324,11 @@ WRONG = {
         trained("Deep_AR_Plus", TrainingParameters={"epochs": "many"}),
         'TrainingParameters.epochs is "many": it has to be a whole number from 1 to 10000',
     ),
+    "a training parameter is written as in Python": (
+        "Predictor",
+        trained("NPTS", TrainingParameters={"context_length": "1_0"}),
+        "it has to be a whole number from 1 on",
+    ),
     "a training parameter is out of range": (
         "Predictor",
         trained("Deep_AR_Plus", TrainingParameters={"learning_rate": "0"}),

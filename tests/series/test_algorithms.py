@@ -21,7 +21,7 @@ def test_an_unknown_hyperparameter_is_refused_with_those_allowed(algorithm: str)
 # What the documentation of Amazon's service lists: name, default (None: from the data), allowed, not allowed.
 DOCUMENTED = {
     "NPTS": [
-        ("context_length", None, ["1", "5000"], ["0", "1.5", "-3", "x", ""]),
+        ("context_length", None, ["1", "5000"], ["0", "1.5", "-3", "x", "", "1_0", "٣"]),
         ("kernel_type", "exponential", ["exponential", "uniform"], ["linear"]),
         ("exp_kernel_weights", "0.01", ["0.001", "1", "3"], ["0", "-1", "nan", "inf"]),
         ("use_seasonal_model", "True", ["True", "False"], ["yes"]),

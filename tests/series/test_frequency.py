@@ -20,7 +20,7 @@ def test_every_unit_takes_its_documented_range(unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "60min", "24H", "7D", "5W", "12M", "2Y", "0H", "h", "-1D", "1.5H", "QH"]
+    "text", ["", "60min", "24H", "7D", "5W", "12M", "2Y", "0H", "h", "-1D", "1.5H", "QH", "D\n", "٣D"]
 )
 def test_anything_else_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(ValueError, match=r"^Frequency .* is not valid"):
