@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from forecastd.models.ages import by_age
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.earlier_years import repeated
 from forecastd.models.history import LEAST_CYCLES, History
 from forecastd.models.residuals import error_quantiles
 from forecastd.models.smoothing import smooth
 from forecastd.models.transform import Plain
+from forecastd.series.frequency import Frequency
 
 ROUNDS = 2  # passes over all rhythms
 NEWEST_CYCLES = {"short": 0.9, "long": 0.75}  # weight of a cycle against the next newer one
@@ -34,20 +36,22 @@ class Decomposition(Algorithm):
 
     def forecast(self, history: History, threads: int) -> np.ndarray:
         """See ``Algorithm.forecast``."""
-        seen = history.last_steps(LONGEST[history.frequency.unit])
-        scale = self.transform(seen.values)
-        series = scale.forward(seen.filled)
-        periods = fitting_periods(seen)
-        rhythm = seasonal(series, periods, seen.horizon)  # [N, T + H]
-        smoothed = smooth(series - rhythm[:, : seen.length], seen.horizon)
-        centre = smoothed.centre + rhythm[:, seen.length :]
-        forecast = centre[..., None] + error_quantiles(smoothed.errors)
-        return repeated(seen, scale.backward(forecast))
+        forecast = by_age(history, LONGEST[history.frequency.unit], self.transform, _forecast)
+        return repeated(history.last_steps(LONGEST[history.frequency.unit]), forecast)
 
 
-def fitting_periods(history: History) -> list[int]:
-    """The rhythms that the history holds often enough."""
-    return [period for period in history.frequency.seasonalities if LEAST_CYCLES * period <= history.length]
+def _forecast(series: np.ndarray, frequency: Frequency, horizon: int) -> np.ndarray:
+    """Quantiles [N, H, K] of series without gaps [N, T]."""
+    length = series.shape[1]
+    rhythm = seasonal(series, fitting_periods(frequency, length), horizon)  # [N, T + H]
+    smoothed = smooth(series - rhythm[:, :length], horizon)
+    centre = smoothed.centre + rhythm[:, length:]
+    return centre[..., None] + error_quantiles(smoothed.errors)
+
+
+def fitting_periods(frequency: Frequency, length: int) -> list[int]:
+    """The rhythms that so many steps hold often enough."""
+    return [period for period in frequency.seasonalities if LEAST_CYCLES * period <= length]
 
 
 def seasonal(series: np.ndarray, periods: list[int], horizon: int) -> np.ndarray:

@@ -69,15 +69,47 @@ class History:
 
     @cached_property
     def filled(self) -> np.ndarray:
-        """The values without gaps [N, T]: straight lines across them, the nearest value before and after
-        all.
+        """The values without gaps [N, T]: straight lines across them; before and after all values the
+        nearest season again, or the nearest value where a series has not had its season twice.
         """
-        return interpolated(self.values)
+        return _with_rhythm_at_the_ends(interpolated(self.values), *self._life, self._seasons)
 
     @cached_property
+    def carried(self) -> tuple[np.ndarray, np.ndarray]:
+        """The values without gaps [N, T], in which series that ended earlier end at the end, moved by whole
+        seasons; and the step at which each begins then, int [N]. What asks how a series has moved lately, and
+        how wrong it was with it, would find nothing but repetitions in their gap.
+        """
+        first, last = self._life
+        gap = np.where(last >= 0, self.length - 1 - last, 0)
+        by = gap // self._seasons * self._seasons
+        if not by.any():
+            return self.filled, first
+        return moved(self.filled, by, self._seasons), first + by
+
+    @cached_property
+    def _life(self) -> tuple[np.ndarray, np.ndarray]:
+        """The steps of each series' first and last value, int [N]."""
+        return spans(~np.isnan(self.values))
+
+    @cached_property
+    def _seasons(self) -> np.ndarray:
+        """The longest rhythm that each series has had twice, int [N]; 1 for none."""
+        first, last = self._life
+        found = np.ones(self.size, int)
+        for season in self.frequency.seasonalities:
+            found[last - first + 1 >= LEAST_CYCLES * season] = season
+        return found
+
+    @property
+    def last(self) -> np.ndarray:
+        """The step of each series' last value, int [N]; -1 where there is none."""
+        return self._life[1]
+
+    @property
     def first(self) -> np.ndarray:
         """The step of each series' first value, int [N]."""
-        return spans(~np.isnan(self.values))[0]
+        return self._life[0]
 
     def only(self, rows: np.ndarray) -> History:
         """The same view of some series: a bool mask [N]."""
@@ -131,6 +163,30 @@ def _stable_codes(texts: pd.Series) -> np.ndarray:
     codes, levels = pd.factorize(texts)
     numbers = [zlib.crc32(str(level).encode()) % CODES if level else -1 for level in levels]
     return np.array(numbers, np.int64)[codes]
+
+
+def moved(values: np.ndarray, by: np.ndarray, seasons: np.ndarray) -> np.ndarray:
+    """Rows [N, T] moved to the right by so many steps each [N]; before them their first season [N] again."""
+    step = np.arange(values.shape[1]) - by[:, None]
+    return np.take_along_axis(values, np.where(step < 0, step % seasons[:, None], step), axis=1)
+
+
+def _with_rhythm_at_the_ends(
+    values: np.ndarray, first: np.ndarray, last: np.ndarray, seasons: np.ndarray
+) -> np.ndarray:
+    """Rows [N, T] whose values before the first and after the last known step are those of the nearest
+    season, as long as ``seasons`` [N] says.
+    """
+    some = (seasons > 1) & ((first > 0) | (last < values.shape[1] - 1))
+    if not some.any():
+        return values
+    step = np.arange(values.shape[1])[None, :]
+    begin, end, season = (each[some][:, None] for each in (first, last, seasons))
+    source = np.where(step < begin, begin + (step - begin) % season, step)
+    source = np.where(step > end, end - (end - step) % season, source)
+    result = values.copy()
+    result[some] = np.take_along_axis(values[some], source, axis=1)
+    return result
 
 
 def interpolated(values: np.ndarray) -> np.ndarray:

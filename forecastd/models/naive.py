@@ -23,7 +23,9 @@ class SeasonalNaive(Algorithm):
         step = np.arange(history.horizon)
         source = history.length - season + step % season
         centre = history.filled[:, source]
-        recent = history.values[:, -8 * season :] if season > 1 else history.values[:, -200:]
+        carried, first = history.carried
+        values = np.where((first != history.first)[:, None], carried, history.values)
+        recent = values[:, -8 * season :] if season > 1 else values[:, -200:]
         spread = 1.25 * scales(recent, season)[:, None] * np.sqrt(step // season + 1)[None, :]
         return normal(centre, spread)
 

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from forecastd.models import calendar
+from forecastd.models.ages import classes
 from forecastd.models.algorithm import Algorithm
-from forecastd.models.history import History, interpolated
+from forecastd.models.fallback import has_enough
+from forecastd.models.history import History, interpolated, moved
 from forecastd.models.quantiles import GRID
 from forecastd.models.residuals import error_quantiles
 from forecastd.models.smoothing import Smoothed, level, past_origins
@@ -49,14 +51,28 @@ class Regression(Algorithm):
         """See ``Algorithm.forecast``."""
         per_year = history.frequency.steps_per_year
         seen = history.last_steps(int(min(LONGEST_STEPS, max(LONGEST_YEARS * per_year, 50))))
+        forecast = np.empty((seen.size, seen.horizon, len(GRID)))
+        for rows, start in classes(seen, seen.first):
+            forecast[rows] = self._of_class(seen.only(rows).last_steps(seen.length - start))
+        forecast[has_enough(history.values) & ~has_enough(seen.values)] = np.nan  # it ended long ago
+        return forecast
+
+    def _of_class(self, seen: History) -> np.ndarray:
+        """Quantiles [N, H, K] of series of about the same age."""
         scale = self.transform(seen.values)
         series = scale.forward(seen.values)
         explained = _fitted(seen, series)  # [N, T + H]
         residual = interpolated(series - explained[:, : seen.length])
-        followed = follow(residual, seen.horizon)
+        followed = follow(_up_to_the_last_value(residual, seen), seen.horizon)
         centre = explained[:, seen.length :] + followed.centre
         forecast = centre[..., None] + error_quantiles(followed.errors)
         return scale.backward(forecast.reshape(seen.size, -1)).reshape(-1, seen.horizon, len(GRID))
+
+
+def _up_to_the_last_value(residual: np.ndarray, seen: History) -> np.ndarray:
+    """The residual [N, T] of which the last known one is the newest, also where a series ended earlier."""
+    gap = np.where(seen.last >= 0, seen.length - 1 - seen.last, 0)
+    return moved(residual, gap, np.ones_like(gap)) if gap.any() else residual
 
 
 def design(history: History) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from forecastd.models.ages import by_age
 from forecastd.models.algorithm import Algorithm
 from forecastd.models.decomposition import LONGEST, fitting_periods
 from forecastd.models.earlier_years import repeated
@@ -19,6 +20,7 @@ from forecastd.models.quantiles import GRID
 from forecastd.models.residuals import error_quantiles
 from forecastd.models.smoothing import smooth
 from forecastd.models.transform import Plain
+from forecastd.series.frequency import Frequency
 
 SERIES_AT_A_TIME = 2000
 
@@ -32,18 +34,21 @@ class SeasonalTrend(Algorithm):
 
     def forecast(self, history: History, threads: int) -> np.ndarray:
         """See ``Algorithm.forecast``."""
-        seen = history.last_steps(LONGEST[history.frequency.unit])
-        scale = self.transform(seen.values)
-        series, periods = scale.forward(seen.filled), fitting_periods(seen)
-        forecast = np.empty((seen.size, seen.horizon, len(GRID)))
-        for low in range(0, seen.size, SERIES_AT_A_TIME):
-            part = slice(low, low + SERIES_AT_A_TIME)
-            forecast[part] = _forecast(series[part], periods, seen.horizon)
-        return repeated(seen, scale.backward(forecast))
+        forecast = by_age(history, LONGEST[history.frequency.unit], self.transform, _forecast)
+        return repeated(history.last_steps(LONGEST[history.frequency.unit]), forecast)
 
 
-def _forecast(series: np.ndarray, periods: list[int], horizon: int) -> np.ndarray:
-    """Quantiles [N, H, K] of series without gaps [N, T]."""
+def _forecast(series: np.ndarray, frequency: Frequency, horizon: int) -> np.ndarray:
+    """Quantiles [N, H, K] of series without gaps [N, T], some at a time."""
+    periods = fitting_periods(frequency, series.shape[1])
+    parts = [
+        _forecast_some(series[low : low + SERIES_AT_A_TIME], periods, horizon)
+        for low in range(0, len(series), SERIES_AT_A_TIME)
+    ]
+    return np.concatenate(parts) if parts else np.empty((0, horizon, len(GRID)))
+
+
+def _forecast_some(series: np.ndarray, periods: list[int], horizon: int) -> np.ndarray:
     parts = rhythms(series, periods)
     rhythm = sum(parts.values(), np.zeros(series.shape))
     steps = np.arange(horizon)
