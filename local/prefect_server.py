@@ -15,24 +15,37 @@ forgotten cursor that it finds wants the lock of its connection; when that conne
 another that writes, and the writer needs the event loop to go on, everything stands still until SQLite gives
 up after a minute. So a thread of its own collects it; that one may wait.
 
+**Turns.** A transaction that has read is refused at once ("database is locked") when it wants to write while
+another one does, or after another one did; how long SQLite would wait does not matter. Prefect then handled
+an event again, which started what its automations start up to four times, and lost it after the fourth time.
+So a transaction says at its beginning that it will write: there SQLite lets it wait. Those of this process
+wait in line for it, without a connection: SQLite asks again now and then, and lets some wait for seconds.
+
 Named in PREFECT_SERVER_EVENTS_CAUSAL_ORDERING, which is the seam that Prefect offers for the order. For the
-silence it has none; two of its functions are wrapped.
+silence and the turns it has none; three of its functions are wrapped.
 """
 
+import asyncio
 import gc
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import wraps
+from inspect import unwrap
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from prefect.server.database import provide_database_interface
+from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 from prefect.server.events import triggers
 from prefect.server.events.ordering import memory
 from prefect.server.events.schemas.automations import EventTrigger, Posture
 from prefect.server.events.schemas.events import ReceivedEvent
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 PATIENCE = timedelta(seconds=10)
 
@@ -69,12 +82,11 @@ async def _begin_anew(trigger: EventTrigger, now: datetime) -> None:
         )
 
 
-def _original(function: Any) -> Any:
-    return getattr(function, "__wrapped__", function)
-
-
-_evaluate_proactive_triggers = _original(triggers.evaluate_proactive_triggers)
-_reactive_evaluation = _original(triggers.reactive_evaluation)
+# What this module replaces, also where it is loaded again.
+_evaluate_proactive_triggers: Any = unwrap(triggers.evaluate_proactive_triggers)
+_reactive_evaluation: Any = unwrap(triggers.reactive_evaluation)
+_begin_transaction: Any = unwrap(AioSqliteConfiguration.begin_transaction)
+_transaction = asynccontextmanager(_begin_transaction)
 
 
 @wraps(_evaluate_proactive_triggers)
@@ -92,6 +104,31 @@ async def _evaluate_event(event: ReceivedEvent, depth: int = 0) -> None:
 
 triggers.evaluate_proactive_triggers = _evaluate_who_is_missed
 triggers.reactive_evaluation = _evaluate_event
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+@wraps(_begin_transaction)
+async def _begin_to_write(
+    self: AioSqliteConfiguration, session: AsyncSession, with_for_update: bool = False
+) -> AsyncIterator[AsyncSessionTransaction]:
+    # One within another begins as Prefect has it; each would wait for the other.
+    within = SQLITE_BEGIN_MODE.get() is not None
+    async with (
+        nullcontext() if within else _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()),
+        _transaction(self, session, with_for_update or not within) as transaction,
+    ):
+        await session.connection()  # begins, which Prefect leaves to the first statement
+        token = SQLITE_BEGIN_MODE.set("DEFERRED")
+        try:
+            yield transaction
+        finally:
+            SQLITE_BEGIN_MODE.reset(token)
+
+
+AioSqliteConfiguration.begin_transaction = _begin_to_write  # type: ignore[method-assign]
 
 
 def due(counts: tuple[int, ...], thresholds: tuple[int, ...]) -> int | None:

@@ -1,9 +1,10 @@
-"""The local Prefect server: news of runs after it was killed or its machine was asleep, and its garbage."""
+"""The local Prefect server: news of runs after it was killed or its machine was asleep, garbage, turns."""
 
 import asyncio
 import gc
 import importlib
 import shutil
+import sqlite3
 import threading
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
@@ -15,6 +16,8 @@ from unittest.mock import patch
 import pytest
 import sqlalchemy as sa
 from prefect.server.database import provide_database_interface
+from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.server.database.dependencies import temporary_database_config
 from prefect.server.events import triggers
 from prefect.server.events.ordering import EventArrivedEarly, memory
 from prefect.server.events.schemas.automations import Automation, Firing
@@ -68,17 +71,18 @@ class Listening:
 
     RUN = "prefect.flow-run.6f9cf7a2"
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.database = provide_database_interface()
         self.automation = Automation.model_validate(
             next(each for each in recovery() if each.name == LOST).model_dump()
         )
-        self.crashed: list[Firing] = []
+        self.fired: list[Firing] = []
 
-    async def begin(self) -> None:
+    async def add(self, automation: Automation) -> None:
         async with self.database.session_context(begin_transaction=True) as session:
-            session.add(self.database.Automation(**self.automation.model_dump()))
-        triggers.load_automation(self.automation)
+            session.add(self.database.Automation(**automation.model_dump()))
+        triggers.load_automation(automation)
 
     async def miss_a_heartbeat(self) -> None:
         """The run was last heard of 100 seconds ago."""
@@ -91,11 +95,11 @@ class Listening:
             session.add(buckets(**own, count=0, start=end - LOST_AFTER, end=end, last_operation="a test"))
         triggers.next_proactive_runs.clear()
 
-    def heartbeat(self) -> ReceivedEvent:
+    def heard(self, event: str = "heartbeat") -> ReceivedEvent:
         flow = {"prefect.resource.role": "flow", "prefect.resource.name": FLOW}
         return ReceivedEvent(
             occurred=datetime.now(UTC),
-            event="prefect.flow-run.heartbeat",
+            event=f"prefect.flow-run.{event}",
             resource=Resource({"prefect.resource.id": self.RUN}),
             related=[
                 RelatedResource({"prefect.resource.id": "prefect.flow.1", **flow}),
@@ -111,22 +115,26 @@ class Listening:
 
 def listening(scene: Callable[[Listening], Awaitable[None]], tmp_path: Path) -> None:
     """Play a scene on a database of its own, with the module as the server loads it."""
-    shutil.copy(migrated_database(), tmp_path / "prefect.db")
-    url = f"sqlite+aiosqlite:///{tmp_path / 'prefect.db'}"
+    path = tmp_path / "prefect.db"
+    shutil.copy(migrated_database(), path)
+    url = f"sqlite+aiosqlite:///{path}"
 
     loaded()
 
     async def play() -> None:
-        place = Listening()
+        place = Listening(path)
 
         async def act(firing: Firing) -> None:
-            place.crashed.append(firing)
+            place.fired.append(firing)
 
         with patch.object(triggers, "act", act):
-            await place.begin()
+            await place.add(place.automation)
             await scene(place)
 
-    with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}):
+    with (
+        temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}),
+        temporary_database_config(AioSqliteConfiguration(url)),
+    ):
         try:
             asyncio.run(play())
         finally:
@@ -139,7 +147,7 @@ def test_a_run_is_missed_while_the_server_listens(tmp_path: Path) -> None:
         await triggers.evaluate_proactive_triggers()
         await place.miss_a_heartbeat()
         await triggers.evaluate_proactive_triggers()
-        assert len(place.crashed) == 1
+        assert len(place.fired) == 1
 
     listening(scene, tmp_path)
 
@@ -148,7 +156,7 @@ def test_nobody_is_missed_at_the_first_look_after_a_night(tmp_path: Path) -> Non
     async def scene(place: Listening) -> None:
         await place.miss_a_heartbeat()
         await triggers.evaluate_proactive_triggers()
-        assert not place.crashed
+        assert not place.fired
 
     listening(scene, tmp_path)
 
@@ -156,9 +164,58 @@ def test_nobody_is_missed_at_the_first_look_after_a_night(tmp_path: Path) -> Non
 def test_the_first_heartbeat_after_a_night_is_no_crash(tmp_path: Path) -> None:
     async def scene(place: Listening) -> None:
         await place.miss_a_heartbeat()
-        await triggers.reactive_evaluation(place.heartbeat())
+        await triggers.reactive_evaluation(place.heard())
         await triggers.evaluate_proactive_triggers()
-        assert not place.crashed
+        assert not place.fired
+
+    listening(scene, tmp_path)
+
+
+def test_an_event_that_comes_while_another_process_writes_waits(tmp_path: Path) -> None:
+    async def scene(place: Listening) -> None:
+        await triggers.reactive_evaluation(place.heard())
+        other = sqlite3.connect(place.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        handled = asyncio.create_task(triggers.reactive_evaluation(place.heard("Failed")))
+        await asyncio.sleep(0.3)
+        assert not handled.done()
+        other.execute("COMMIT")
+        await handled
+        async with place.database.session_context() as session:
+            assert await session.scalar(sa.select(place.database.AutomationBucket.count)) == 1
+
+    listening(scene, tmp_path)
+
+
+def test_transactions_that_read_and_then_write_have_their_turns(tmp_path: Path) -> None:
+    async def scene(place: Listening) -> None:
+        automations = place.database.Automation
+        turns: list[int] = []
+
+        async def read_and_write(turn: int) -> None:
+            async with place.database.session_context(begin_transaction=True) as session:
+                names = (await session.scalars(sa.select(automations.name))).all()
+                await asyncio.sleep(0.02)
+                await session.execute(sa.update(automations).values(name=f"{names[0]}, {turn}"))
+                turns.append(turn)
+
+        await asyncio.gather(*map(read_and_write, range(20)))
+        assert turns == list(range(20))
+        async with place.database.session_context() as session:
+            name = await session.scalar(sa.select(automations.name))
+        assert name == ", ".join([LOST, *map(str, range(20))])
+
+    listening(scene, tmp_path)
+
+
+@pytest.mark.parametrize("begins", [False, True])
+def test_who_reads_within_a_transaction_does_not_wait_for_its_end(begins: bool, tmp_path: Path) -> None:
+    async def scene(place: Listening) -> None:
+        automations = sa.select(place.database.Automation.name)
+        async with asyncio.timeout(10), place.database.session_context(begin_transaction=True) as outer:
+            await outer.execute(automations)
+            async with place.database.session_context(begin_transaction=begins) as inner:
+                assert await inner.scalar(automations) == LOST
 
     listening(scene, tmp_path)
 
