@@ -15,12 +15,14 @@ from unittest.mock import patch
 
 import pytest
 import sqlalchemy as sa
+import yaml
 from prefect.server.database import provide_database_interface
 from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.database.dependencies import temporary_database_config
 from prefect.server.events import triggers
+from prefect.server.events.actions import DoNothing
 from prefect.server.events.ordering import EventArrivedEarly, memory
-from prefect.server.events.schemas.automations import Automation, Firing
+from prefect.server.events.schemas.automations import Automation, EventTrigger, Firing
 from prefect.server.events.schemas.events import ReceivedEvent, RelatedResource, Resource
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_settings
 
@@ -183,6 +185,23 @@ def test_an_event_that_comes_while_another_process_writes_waits(tmp_path: Path) 
         await handled
         async with place.database.session_context() as session:
             assert await session.scalar(sa.select(place.database.AutomationBucket.count)) == 1
+
+    listening(scene, tmp_path)
+
+
+def test_the_same_end_of_a_run_starts_one_notice_and_the_next_end_another(tmp_path: Path) -> None:
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    (trigger,) = next(one for one in deployments if one["name"] == "ended-from-outside")["triggers"]
+    fields = {name: trigger[name] for name in set(trigger) & set(EventTrigger.model_fields)}
+    notice = Automation(name=trigger["name"], trigger=EventTrigger(**fields), actions=[DoNothing()])
+
+    async def scene(place: Listening) -> None:
+        await place.add(notice)
+        end = place.heard("Crashed")
+        later = {"id": uuid.uuid4(), "occurred": end.occurred + timedelta(seconds=2)}
+        for event in (end, end, end.model_copy(update=later)):
+            await triggers.reactive_evaluation(event)
+        assert [firing.trigger.automation.id for firing in place.fired] == [notice.id, notice.id]
 
     listening(scene, tmp_path)
 
