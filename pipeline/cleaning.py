@@ -57,7 +57,8 @@ def clean(
         rejected.take(chunk, own)
         keep = own == KEPT
         changed = _with_sums(chunk, spec, places, sums)
-        kept += int(keep.sum()) - (form.has_header and form.format == CSV and chunk.start == 0)
+        is_headed = form.has_header and form.format == CSV and chunk.start == 0
+        kept += int(keep[int(is_headed) :].sum())
         writer.write([array.filter(pa.array(keep)) for array in changed.arrays])
     if isinstance(file, CsvFile):
         rejected.broken((row.number, row.text) for row in file.broken)

@@ -121,7 +121,8 @@ def examine(s3: Any, workload: Workload, params: Params, inputs: Inputs) -> Iter
     try:
         comparisons: dict[str, Comparison] = {}
         for spec in params.datasets:
-            own = inspections[spec.role] = _inspect(s3, workload, params, inputs, spec)
+            called = _called(inspections["train"]) if spec.type == METADATA else frozenset()
+            own = inspections[spec.role] = _inspect(s3, workload, params, inputs, spec, called)
             comparisons[spec.role] = Comparison(own, params, inputs.upload_order(spec.role))
             _judge_bad_rows(own, params)
             comparisons[spec.role].run()
@@ -144,10 +145,18 @@ def check(s3: Any, workload: Workload, params: Params, inputs: Inputs) -> InputF
         return examination.accepted()
 
 
-def _inspect(s3: Any, workload: Workload, params: Params, inputs: Inputs, spec: DatasetSpec) -> Inspection:
+def _called(target: Inspection) -> frozenset[str]:
+    """What the schema and the headers of the target's files call the item key."""
+    place = target.spec.position(target.spec.item_key)
+    return frozenset([target.spec.item_key, *(form.columns[place] for form in target.forms)])
+
+
+def _inspect(
+    s3: Any, workload: Workload, params: Params, inputs: Inputs, spec: DatasetSpec, called: frozenset[str]
+) -> Inspection:
     objects = inputs.of(spec.role)
     sizes = (o.size * (PARQUET_EXPANSION if format_of(o.key) == PARQUET else 1) for o in objects)
-    inspection = Inspection(_expectation(params, spec), sum(sizes))
+    inspection = Inspection(_expectation(params, spec), sum(sizes), called)
     inspection.findings += _set_problems(workload, spec, objects)
     for stored in objects:
         name = stored.key[len(workload.folder) :]
@@ -306,7 +315,7 @@ def _kept_forms(inspection: Inspection) -> Iterator[FileForm]:
     numbers = _numbers(inspection)
     for form in inspection.forms:
         fates = inspection.fate_rows(numbers[form.key])
-        yield replace(form, rows=form.rows - int(((fates > 0) & (fates != BLANK)).sum()))
+        yield replace(form, rows=form.rows - int(((fates > 0) & (fates < BLANK)).sum()))
 
 
 def _is_changed(inspection: Inspection, number: int) -> bool:

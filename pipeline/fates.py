@@ -11,6 +11,7 @@ KEPT = 0
 MOST_REASONS = 250  # of one file; a row remembers the first of its own
 MERGED = 251  # another row stands for it
 BLANK = 252
+HEADING = 253  # a header line that the service could take for data
 
 
 class FateMap:

@@ -1,14 +1,14 @@
 """Checks the input files of a dataset one after the other, in a stream: layout here, cells in `cells`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline.cells import NO_ZONE, NOT_A_NUMBER, NUMBER, CellCheck, Census, Expectation
 from pipeline.datafile import CsvFile, ParquetFile, Source, Unreadable, format_of
-from pipeline.fates import FateMap, FileFate, RowNumbers
+from pipeline.fates import HEADING, FateMap, FileFate, RowNumbers
 from pipeline.form import CSV, PARQUET, FileForm
 from pipeline.params import Attribute
 from pipeline.quality import BAD_ROW, EXAMPLES, Example, Finding, printable
@@ -22,11 +22,15 @@ class Inspection:
 
     Args:
         size_bytes: of all files together, as far as known.
+        item_called: names of the item key by which a header of item metadata is known.
     """
 
-    def __init__(self, expectation: Expectation, size_bytes: int = 0) -> None:
+    def __init__(
+        self, expectation: Expectation, size_bytes: int = 0, item_called: Iterable[str] = ()
+    ) -> None:
         self.expectation = expectation
         self.spec = expectation.spec
+        self._item_called = {name.strip().lower() for name in item_called}
         self.findings: list[Finding] = []
         self.census = Census()
         self.forms: list[FileForm] = []
@@ -70,12 +74,16 @@ class Inspection:
             self.findings.append(Finding(fate.name, "the file is empty", "Remove it, or upload it again."))
             return None
         header = self._header(file.first_row)
+        is_unlike = not header and self._names_the_item(file.first_row)  # as the schema has it
+        header |= is_unlike
         refusal = self._layout_problem(fate.name, file.first_row, header)
         if refusal is not None:
             self.findings.append(refusal)
             return None
         cells = self._cells(fate, file)
         rows = sum(cells.chunk(chunk, skip_first=header and chunk.start == 0) for chunk in file.chunks())
+        if is_unlike:
+            self.fate_rows(len(self.fates) - 1)[0] = HEADING
         fate.numbers = RowNumbers.of([row.number for row in file.broken])
         fate.broken = len(file.broken)
         self.bad_rows += cells.bad_rows + fate.broken
@@ -129,6 +137,11 @@ class Inspection:
         pairs = list(zip(self.spec.attributes, first_row, strict=False))
         typed = [(a, cell) for a, cell in pairs if a.is_number or a.type == "timestamp"]
         return bool(typed) and not any(self._parses(a, cell) for a, cell in typed)
+
+    def _names_the_item(self, first_row: Sequence[str]) -> bool:
+        """Whether the item's cell is the name of the item key, as other files or the schema have it."""
+        place = self.spec.position(self.spec.item_key)
+        return len(first_row) > place and first_row[place].strip().lower() in self._item_called
 
     def _parses(self, attribute: Attribute, cell: str) -> bool:
         """Whether a cell looks like data of its column; a date in a foreign format does, too."""

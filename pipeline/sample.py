@@ -42,11 +42,17 @@ class Sample:
     Args:
         rows: of cells, the header among them if there is one.
         header: the names, where the file's format carries them.
+        names_columns: whether somebody who knows more takes the first line for a header, too.
     """
 
-    def __init__(self, rows: list[list[str]], header: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        rows: list[list[str]],
+        header: list[str] | None = None,
+        names_columns: Callable[[list[str]], bool] = lambda _: False,
+    ) -> None:
         self.is_cut = len(rows) >= SAMPLE_ROWS
-        self.header = header or _find_header(rows)
+        self.header = header or _find_header(rows, names_columns)
         body = rows[1:] if self.header and not header else rows
         width = len(self.header or rows[0])
         if not body:
@@ -60,14 +66,21 @@ class Sample:
         self.labels = self.header or [f"column {place + 1}" for place in range(width)]
 
     @classmethod
-    def of(cls, source: str | Path | Iterable[str]) -> "Sample":
+    def of(
+        cls,
+        source: str | Path | Iterable[str],
+        names_columns: Callable[[list[str]], bool] = lambda _: False,
+    ) -> "Sample":
         """The sample of a file, or of lines.
+
+        Args:
+            names_columns: whether a first line is known to be a header, whatever stands below it.
 
         Raises:
             BadInput: if it cannot be read, or is empty.
         """
         if not isinstance(source, str | Path):
-            return cls(_csv_rows(source))
+            return cls(_csv_rows(source), names_columns=names_columns)
         if not Path(source).is_file():
             raise unusable("there is no such file", "Give the path of a CSV or Parquet file.", str(source))
         try:
@@ -78,7 +91,7 @@ class Sample:
                     return cls._of_parquet(file)
                 refuse_foreign(head)
                 text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
-                return cls(_csv_rows(_of_utf8(text)))
+                return cls(_csv_rows(_of_utf8(text)), names_columns=names_columns)
         except Unreadable as error:
             raise unusable(error.rule, error.remedy) from error
 
@@ -204,8 +217,10 @@ def _csv_rows(lines: Iterable[str]) -> list[list[str]]:
     return rows
 
 
-def _find_header(rows: list[list[str]]) -> list[str] | None:
+def _find_header(rows: list[list[str]], names_columns: Callable[[list[str]], bool]) -> list[str] | None:
     first = rows[0]
+    if names_columns(first):
+        return [cell.strip() for cell in first]
     known = [cell for cell in first if cell]
     dates = sum(map(is_time, known))
     if dates >= WIDE and len(rows) > 1 and not any(map(is_time, rows[1])):

@@ -57,7 +57,9 @@ def propose(
     if related is not None:
         unknown += _tried(lambda: add_related(draft, target, Sample.of(related)), "related")
     if metadata is not None:
-        unknown += _tried(lambda: add_metadata(draft, target, Sample.of(metadata)), "metadata")
+        unknown += _tried(
+            lambda: add_metadata(draft, target, Sample.of(metadata, target.names_columns)), "metadata"
+        )
     load(json.dumps(draft).encode())
     return Proposal(draft, target.reasons, unknown)
 

@@ -78,6 +78,13 @@ class Target:
             self.reasons.append(f"Column {label!r} is called {name}: the service keeps its name for itself.")
         return name
 
+    def names_columns(self, cells: list[str]) -> bool:
+        """Whether the first line of item metadata is a header: it names the item key, and no item."""
+        item = self.columns.item
+        called = {self.names[item].lower(), self.sample.labels[item].lower()}
+        items = set(self.sample.frame[item])
+        return any(cell.strip().lower() in called for cell in cells) and not items.intersection(cells)
+
     def unknown(self) -> list[str]:
         """What the sample cannot tell."""
         said: list[str] = []

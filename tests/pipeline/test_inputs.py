@@ -114,6 +114,31 @@ def test_metadata_have_a_header_only_if_it_has_their_names(put, checked, documen
     assert checked(configured).files["metadata"][0].has_header
 
 
+def test_metadata_have_a_header_if_it_calls_the_item_as_the_target_does(
+    s3, workload, put, document, hourly_csv, snapshot
+):
+    attributes = [{"AttributeName": n, "AttributeType": "string"} for n in ("item_id", "kind")]
+    document["Datasets"].append(
+        {
+            "DatasetName": "m",
+            "Domain": "CUSTOM",
+            "DatasetType": METADATA,
+            "Schema": {"Attributes": attributes},
+        }
+    )
+    configured = params.load(json.dumps(document).encode())
+    put("train/a.csv", b"when,sold,sku\n" + hourly_csv(12).encode())
+    put("metadata/m.csv", b"SKU,category\na,food\nb,toys\n")
+    stock = inputs.take_stock(s3, workload, configured)
+    with contract.examine(s3, workload, configured, stock) as examination:
+        form = examination.accepted()
+        examination.stage("run")
+    (file,) = form.files["metadata"]
+    assert (file.has_header, file.rows, form.warnings) == (True, 2, ())
+    imported = snapshot()["shop/runs/run/input/metadata/m.csv"]
+    assert imported == b"a,food\nb,toys\n", "the service could take the line for an item"
+
+
 def test_blank_lines_and_quoted_text_are_no_problem(put, checked, hourly_csv):
     body = hourly_csv(12, ('"A, ""big"" one"',)) + "\n\n" + '2024-01-02 00:00:00,"1.5",b\n\n'
     put("train/a.csv", body.encode())

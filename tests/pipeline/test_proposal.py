@@ -745,6 +745,33 @@ def test_metadata_are_listed_by_their_items():
     assert any("an item has several rows" in line for line in twice.unknown)
 
 
+METADATA_HEADERS = {
+    "the target's": ("sku,category,colour", "sku"),
+    "the schema's": ("item_id,category,colour", "sku"),
+    "the target's among others": ("category,SKU,colour", "sku"),
+    "the schema's, and the target has none": ("item_id,category,colour", ""),
+}
+
+
+@pytest.mark.parametrize(("header", "called"), METADATA_HEADERS.values(), ids=METADATA_HEADERS.keys())
+def test_a_header_of_metadata_is_known_by_what_the_item_is_called(header, called):
+    target = [f"day,sold,{called}" if called else "", *daily()]
+    body = ["a,food,red", "b,toys,blue"]
+    if header.startswith("category"):
+        body = ["food,a,red", "toys,b,blue"]
+    found = propose([line for line in target if line], "shop", metadata=[header, *body])
+    metadata = found.params["Datasets"][1]
+    names = [a["AttributeName"] for a in metadata["Schema"]["Attributes"]]
+    assert sorted(names) == ["category", "colour", "item_id"]
+    assert "The metadata describe 2 items." in found.reasons
+
+
+def test_an_item_that_is_called_like_the_column_of_items_is_an_item():
+    target = ["day,sold,store", *lines("", DAY, 100, items=("store", "b"), form="%Y-%m-%d")]
+    found = propose(target, "shop", metadata=["store,food", "b,toys"])
+    assert "The metadata describe 2 items." in found.reasons
+
+
 REAL = {
     "household/target_time_series.csv": ("H", [], {}),
     "amazon/elec_3clients/target_time_series.csv": ("H", [], {}),
