@@ -172,6 +172,8 @@ def _folder_name(stem: str) -> str:
 
 def _put(upload: Upload, screen: Screen) -> None:
     from local.aws_setup import client
+    from pipeline.datafile import format_of
+    from pipeline.form import CSV
 
     s3 = client("s3")
     _show_proposal(upload, screen)
@@ -181,8 +183,9 @@ def _put(upload: Upload, screen: Screen) -> None:
         screen.say(f"  s3://{BUCKET}/{upload.folder}params.json")
     s3.upload_file(str(upload.file), BUCKET, upload.key)
     screen.say(f"  s3://{BUCKET}/{upload.key}  ({_size(upload.file.stat().st_size)})")
-    for line in first_lines(upload.file.open("rb"), 3):
-        screen.say(f"      {line}")
+    if format_of(upload.file.name) == CSV:
+        for line in first_lines(upload.file.open("rb"), 3):
+            screen.say(f"      {line}")
 
 
 def _size(size_bytes: int) -> str:
@@ -375,10 +378,12 @@ def newest_mail(outbox: Path, since: datetime, patience_s: float = MAIL_S) -> Pa
 
 
 def first_lines(source: Any, count: int) -> list[str]:
-    """The first lines of a binary file, for showing; closes it."""
+    """The first lines of a binary file, for showing on a terminal; closes it."""
+    from pipeline.workload import one_line
+
     with source:
-        lines = [source.readline(400).decode("utf-8", "replace").rstrip("\r\n") for _ in range(count)]
-    return [line for line in lines if line]
+        lines = [source.readline(400).decode("utf-8-sig", "replace").rstrip("\r\n") for _ in range(count)]
+    return [one_line(line) for line in lines if line]
 
 
 def _next(settings: Settings, upload: Upload, screen: Screen) -> None:

@@ -186,6 +186,18 @@ def test_a_small_file_has_its_size_too(
     assert f"a/train/a.csv  ({said})" in shown_upload(monkeypatch, Upload(file, "a/", None))
 
 
+def test_nothing_that_steers_a_terminal_is_shown_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, packed = tmp_path / "a.csv", tmp_path / "a.parquet"
+    table.write_bytes(b"\xef\xbb\xbfitem,y\r\n\x1b[31mred,1\n")
+    packed.write_bytes(b"PAR1\x15\x1b]0;title\x07\n\x00\x01")
+    shown = shown_upload(monkeypatch, Upload(table, "a/", None))
+    assert shown.splitlines()[-2:] == ["      item,y", "      \\u001b[31mred,1"]
+    shown = shown_upload(monkeypatch, Upload(packed, "a/", None))
+    assert shown.splitlines()[-1].startswith("  s3://"), "bytes of Parquet are nothing to read"
+
+
 @dataclass
 class FakeView:
     """Answers of a server, one per look."""
