@@ -10,7 +10,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -321,7 +321,7 @@ def _places(
 ) -> dict[str, str]:
     """Where what was published lies, by what it is."""
     is_new = not run.message.startswith("Already")  # of this content; else the run sends and draws nothing
-    mail = newest_mail(settings.outbox, since) if is_new else None
+    mail = newest_mail(settings.outbox, run, since) if is_new else None
     places = {
         "forecast": current.location,
         "history": f"{workload.uri('history/raw/')} and {workload.uri('history/clean/')}",
@@ -362,16 +362,26 @@ def _figure(value: float | None) -> str:
 def _tables(slug: str) -> str:
     from local.aws_setup import client
 
-    found = client("glue").get_tables(DatabaseName=DATABASE)["TableList"]
-    names = sorted(each["Name"] for each in found if each["Name"].startswith(f"{slug}_"))
+    pages = client("glue").get_paginator("get_tables").paginate(DatabaseName=DATABASE)
+    found = [each["Name"] for page in pages for each in page["TableList"]]
+    names = sorted(tables_of(slug, found))
     return ", ".join(f"{DATABASE}.{name}" for name in names) + "  (Glue)"
 
 
-def newest_mail(outbox: Path, since: datetime, patience_s: float = MAIL_S) -> Path | None:
-    """The last mail that came after `since`; waits a moment for it."""
+def tables_of(slug: str, tables: Iterable[str]) -> list[str]:
+    """Those of a workload: each workload has a table of its runs, which tells how its tables' names begin."""
+    names = list(tables)
+    others = [name.removesuffix("runs") for name in names if name.endswith("_runs")]
+    longer = tuple(start for start in others if start.startswith(f"{slug}_") and start != f"{slug}_")
+    return [name for name in names if name.startswith(f"{slug}_") and not name.startswith(longer)]
+
+
+def newest_mail(outbox: Path, run: Run, since: datetime, patience_s: float = MAIL_S) -> Path | None:
+    """The last mail that came after `since` and links the run's page; waits a moment for it."""
     until = time.monotonic() + patience_s
     while True:
         mails = [each for each in sorted(outbox.glob("*.txt")) if each.stat().st_mtime >= since.timestamp()]
+        mails = [each for each in mails if run.id in each.read_text(encoding="utf-8")]
         if mails or time.monotonic() > until:
             return mails[-1] if mails else None
         time.sleep(0.2)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from local import demo
-from local.demo import DemoFailed, Upload, first_lines, follow, newest_mail, prepared
+from local.demo import DemoFailed, Upload, first_lines, follow, newest_mail, prepared, tables_of
 from local.household import write as write_households
 from local.run_view import Run, RunView, Step
 from local.screen import Screen, table
@@ -164,7 +164,8 @@ def test_a_stack_that_does_not_start_names_its_logs(
 def test_only_a_run_that_forecasts_has_a_chart(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, message: str, has_chart: bool
 ) -> None:
-    glue = SimpleNamespace(get_tables=lambda **_: {"TableList": []})
+    pages = SimpleNamespace(paginate=lambda **_: [{"TableList": []}])
+    glue = SimpleNamespace(get_paginator=lambda _: pages)
     monkeypatch.setattr("local.aws_setup.client", lambda _: glue)
     monkeypatch.setattr(demo, "newest_mail", lambda *_: None)
     workload = SimpleNamespace(uri=lambda key: f"s3://b/{key}", slug="shop")
@@ -260,6 +261,14 @@ def test_only_the_first_lines_are_read() -> None:
 
 
 def test_the_newest_mail_is_that_of_this_run(tmp_path: Path) -> None:
-    (tmp_path / "1.txt").touch()
-    assert newest_mail(tmp_path, datetime.now(UTC) - timedelta(minutes=1), 0) == tmp_path / "1.txt"
-    assert newest_mail(tmp_path, datetime.now(UTC) + timedelta(minutes=1), 0) is None
+    run = replace(RUN, id="0197-ab")
+    (tmp_path / "1.txt").write_text("Run page: http://127.0.0.1:4200/runs/flow-run/0197-ab\n")
+    (tmp_path / "2.txt").write_text("Run page: http://127.0.0.1:4200/runs/flow-run/0197-cd\n")
+    assert newest_mail(tmp_path, run, datetime.now(UTC) - timedelta(minutes=1), 0) == tmp_path / "1.txt"
+    assert newest_mail(tmp_path, run, datetime.now(UTC) + timedelta(minutes=1), 0) is None
+
+
+def test_tables_of_workloads_whose_names_begin_alike_are_told_apart() -> None:
+    tables = ["shop_runs", "shop_train", "shop_2_f00_runs", "shop_2_f00_train", "shops_runs", "shops_fan"]
+    assert tables_of("shop", tables) == ["shop_runs", "shop_train"]
+    assert tables_of("shop_2_f00", tables) == ["shop_2_f00_runs", "shop_2_f00_train"]
