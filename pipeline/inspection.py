@@ -200,11 +200,17 @@ def _type_problem(attribute: Attribute, kind: pa.DataType) -> tuple[str, str] | 
     """What is wrong with a column's type, and the remedy."""
     if not _is_readable(kind):
         return f"a column of the type {kind} cannot be read", "Write it as text, a number or a timestamp."
-    # Some services take the UTC that the file holds, others what the zone's clocks show.
-    if attribute.type == "timestamp" and pa.types.is_timestamp(kind) and kind.tz not in (None, *UTC):
-        rule = f"the column has the time zone {printable(kind.tz)}, and services read times without one"
-        return rule, NO_ZONE
-    return None
+    return zone_problem(kind) if attribute.type == "timestamp" else None
+
+
+def zone_problem(kind: pa.DataType) -> tuple[str, str] | None:
+    """What is wrong with the type of a column of times that has a zone, and the remedy.
+
+    Some services take the UTC that the file holds, others what the zone's clocks show.
+    """
+    if not pa.types.is_timestamp(kind) or kind.tz in (None, *UTC):
+        return None
+    return f"the column has the time zone {printable(kind.tz)}, and services read times without one", NO_ZONE
 
 
 def _is_readable(kind: pa.DataType) -> bool:

@@ -51,6 +51,7 @@ class Sample:
         header: list[str] | None = None,
         names_columns: Callable[[list[str]], bool] = lambda _: False,
     ) -> None:
+        self.kinds: tuple[pa.DataType, ...] = ()  # of the columns of a Parquet file
         self.is_cut = len(rows) >= SAMPLE_ROWS
         self.header = header or _find_header(rows, names_columns)
         body = rows[1:] if self.header and not header else rows
@@ -105,7 +106,9 @@ class Sample:
                 rows += [list(row) for row in zip(*columns, strict=True)]
                 if len(rows) >= SAMPLE_ROWS:
                     break
-            return cls(rows[:SAMPLE_ROWS], list(file.columns))
+            sample = cls(rows[:SAMPLE_ROWS], list(file.columns))
+            sample.kinds = file.kinds
+            return sample
         finally:
             file.close()
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.domains import DOMAINS
 from pipeline.errors import BadInput
+from pipeline.inspection import zone_problem
 from pipeline.proposal.words import by_number
 from pipeline.sample import MOST, OTHER_TIMES, WIDE, Sample, is_number_or_empty, is_time, unusable
 from pipeline.timestamps import DAY, SECOND, directive
@@ -250,7 +251,13 @@ class Columns:
 
 
 def moments(sample: Sample, time: int, java_format: str) -> pd.Series:
-    """The time of each row; NaT where a cell is none."""
+    """The time of each row; NaT where a cell is none.
+
+    Raises:
+        BadInput: if an upload of such times is refused.
+    """
+    if sample.kinds and (problem := zone_problem(sample.kinds[time])):
+        raise unusable(*problem, f"the file, column {sample.labels[time]!r}")
     times = pd.to_datetime(sample.frame[time], format=directive(java_format), errors="coerce")
     if times.isna().all():
         raise unusable("none of its times is a date that exists", f"Write them as {java_format}.")

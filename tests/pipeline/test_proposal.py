@@ -667,6 +667,20 @@ def test_parquet_is_read_like_csv(tmp_path):
         propose(tmp_path / "broken.parquet")
 
 
+def test_parquet_times_that_an_upload_is_refused_for_are_refused_with_the_same_sentence(tmp_path):
+    times = pd.date_range("2024-01-01", periods=100, freq="h", tz="Europe/Paris")
+    frame = pd.DataFrame({"timestamp": times, "target_value": 1.5, "item_id": "a", "price": 2.5})
+    demand = frame.drop(columns="price")
+    demand.to_parquet(tmp_path / "a.parquet", index=False)
+    said = "the column has the time zone Europe/Paris, and services read times without one"
+    with pytest.raises(BadInput, match=f"the file, column 'timestamp': {said}. Write all times in one zone"):
+        propose(tmp_path / "a.parquet")
+    demand.assign(timestamp=times.tz_convert("UTC")).to_parquet(tmp_path / "a.parquet", index=False)
+    frame.drop(columns="target_value").to_parquet(tmp_path / "r.parquet", index=False)
+    found = propose(tmp_path / "a.parquet", related=tmp_path / "r.parquet")
+    assert found.unknown[-1].startswith(f"The related file is left out: {said}.")
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
