@@ -3,7 +3,7 @@
 label               series                              method
 model               at least 5 values                   the trained models
 seasonal naive      the same, but they have no answer   the last season again, spread as it usually errs
-short history       1 to 4 values                       their mean, spread as wide as is usual in the panel
+short history       1 to 4 values                       their mean, spread as is usual off zero in the panel
 cold start          no value, others have some          mixture of the forecasts of the items most alike
 no data             no value anywhere                   zero
 """
@@ -19,6 +19,7 @@ from forecastd.models.quantiles import GRID, MEDIAN, normal, ordered
 ENOUGH_VALUES = 5
 MODEL, NAIVE, SHORT, COLD, NOTHING = "model", "seasonal naive", "short history", "cold start", "no data"
 USUAL_SPREAD = 0.5  # of the level, where no other series tells
+LEAST_SPREAD = 0.05
 MOST_MIXED = 500  # series in a mixture; more change nothing
 
 
@@ -69,14 +70,19 @@ def _short(history: History, rows: np.ndarray, others: np.ndarray) -> np.ndarray
 
 
 def _relative_spread(others: np.ndarray) -> float:
-    """The usual width of a forecast against its level: half of p10 to p90, median over series."""
+    """The usual width of a forecast against its level, as a standard deviation: the median over series.
+
+    Those that are mostly near zero do not count: against a level of next to nothing any width is enormous,
+    and a short history that lies far from zero has nothing to do with it.
+    """
     if not len(others):
         return USUAL_SPREAD
     p10, p90 = int(np.flatnonzero(GRID == 0.1)[0]), int(np.flatnonzero(GRID == 0.9)[0])
     width = (others[..., p90] - others[..., p10]).mean(axis=1) / 2.56
     level = np.abs(others[..., MEDIAN]).mean(axis=1)
-    share = width[level > 0] / level[level > 0]
-    return float(np.clip(np.median(share), 0.05, 2.0)) if share.size else USUAL_SPREAD
+    is_off_zero = (level > 0) & (level >= width)
+    share = width[is_off_zero] / level[is_off_zero]
+    return max(float(np.median(share)), LEAST_SPREAD) if share.size else USUAL_SPREAD
 
 
 def _alike(static: np.ndarray, cold: np.ndarray, forecast: np.ndarray) -> np.ndarray:

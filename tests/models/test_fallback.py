@@ -9,7 +9,7 @@ import pandas as pd
 from forecastd.models.fallback import COLD, MODEL, NAIVE, NOTHING, SHORT, completed
 from forecastd.models.history import History
 from forecastd.models.per_series import OneSeries, PerSeries
-from forecastd.models.quantiles import GRID, MEDIAN
+from forecastd.models.quantiles import GRID, MEDIAN, normal
 from forecastd.series.frequency import Frequency
 
 HORIZON, LENGTH = 7, 60
@@ -51,6 +51,29 @@ def test_without_any_value_there_is_nothing_to_say_but_zero() -> None:
     forecast, labels = completed(history(nothing), np.full((2, HORIZON, len(GRID)), np.nan))
     assert labels == [NOTHING] * 2
     assert (forecast == 0).all()
+
+
+def spread_of(*levels: float, deviation: float) -> np.ndarray:
+    """Forecasts of these medians, alike in width, that do not go below zero."""
+    shape = (len(levels), HORIZON)
+    middle = np.broadcast_to(np.array(levels)[:, None], shape)
+    return np.maximum(normal(middle, np.full(shape, deviation)), 0.0)
+
+
+def test_a_short_history_is_no_wider_for_items_beside_it_that_are_nearly_always_zero() -> None:
+    values = np.tile([0.0, 0, 0, 0, 5], (5, LENGTH // 5))
+    values[4] = np.nan
+    values[4, -3:] = [33, 32, 28]
+    answer = np.full((5, HORIZON, len(GRID)), np.nan)
+    answer[:4] = spread_of(0.1, 0.1, 0.2, 0.2, deviation=2.0)
+    forecast, labels = completed(history(values), answer)
+    assert labels[4] == SHORT
+    p10, p90 = forecast[4, 0, GRID == 0.1].item(), forecast[4, 0, GRID == 0.9].item()
+    np.testing.assert_allclose([p10, forecast[4, 0, MEDIAN], p90], [11.1, 31, 50.9], atol=0.1)
+    answer[1:3] = spread_of(10.0, 40.0, deviation=2.0)  # a fifth and a twentieth as wide as they are high
+    forecast, _ = completed(history(values), answer)
+    p90 = forecast[4, 0, GRID == 0.9].item()
+    np.testing.assert_allclose(p90, 31 + 1.28 * 31 * (1 / 5 + 1 / 20) / 2, rtol=0.01)
 
 
 class Moody(PerSeries):
