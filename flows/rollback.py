@@ -26,9 +26,14 @@ from pipeline import rollback as archive
 from pipeline.errors import PipelineError
 from pipeline.workload import Workload
 from tasks.log import logger
-from tasks.notify import notify_of_failure
+from tasks.notify import note_told, notify_of_failure
 from tasks.roll_back import Wanted, choose_forecast, notify_of_rollback, roll_back
 from tasks.step import StepFailed
+
+_NO_WORKLOAD = (
+    "{} has neither a params.json nor a forecast, so nothing was done. Give the folder of a workload; "
+    "the root of the bucket is the empty one."
+)
 
 
 def run_name() -> str:
@@ -57,6 +62,9 @@ def roll_back_workload(
     workload = workload_of(bucket or place.bucket, folder=folder)
     try:
         refuse_to_crash_for_ever()
+        if not archive.is_workload(place.client("s3"), workload):
+            note_told()  # only who mistyped the folder wants to know
+            return Failed(message=_NO_WORKLOAD.format(workload.uri()))
         wanted = _meant(place, workload, run)
         with turn(workload.label):
             published = roll_back(place, workload, wanted)

@@ -8,10 +8,10 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import publications, publish
+from pipeline import publications, publish, storage
 from pipeline.errors import Missing
 from pipeline.publish import Archived, Manifest
-from pipeline.workload import Workload
+from pipeline.workload import PARAMS, Workload
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,11 @@ class Choice:
     is_current: bool
     is_held: bool  # put aside by a rollback
     published: tuple[str, ...]  # when it was made the current one, UTC
+
+
+def is_workload(s3: Any, workload: Workload) -> bool:
+    """Whether something lies in the folder that a workload has: its configuration, or a forecast."""
+    return storage.head(s3, workload, PARAMS) is not None or publish.current(s3, workload) is not None
 
 
 def choices(s3: Any, workload: Workload) -> list[Choice]:

@@ -77,13 +77,13 @@ def notify_of_failure(place: Installation, workload: Workload, failed: StepFaile
         report=written,
     )
     if send(place, message):
-        _note_told()
+        note_told()
     if failed.job:
         _close(failed.job, failed)
     note_failed(place, workload, failed)
 
 
-def _note_told() -> None:
+def note_told() -> None:
     """Mark the flow run, so that nobody is told again from outside; without the mark they are."""
     try:
         with get_client(sync_client=True) as client:

@@ -171,6 +171,18 @@ def test_what_cannot_be_rolled_back_to_is_said(site: Site, capsys: pytest.Captur
     assert "no Installation block named 'nobody'" in capsys.readouterr().err
 
 
+def test_a_folder_without_a_workload_is_named_and_left_empty(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert back(site, "--folder", "nope") == 1
+    said = f"s3://{site.name}/nope/ has neither a params.json nor a forecast, so nothing was done."
+    assert said in capsys.readouterr().err
+    assert site.keys("nope/") == []
+    assert site.mail() == []
+    found = boto3.client("glue").get_databases()["DatabaseList"]
+    assert site.place.database not in [each["Name"] for each in found]
+
+
 def test_a_rollback_that_was_killed_before_its_table_is_finished(
     two: tuple[Site, tuple[str, str, str], tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
