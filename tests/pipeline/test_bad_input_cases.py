@@ -288,6 +288,11 @@ BAD_DATA: dict[str, tuple[bytes | None, dict[str, bytes], str]] = {
         {"train/a.csv": GOOD.encode(), "train/b.parquet": parquet()},
         "cannot be imported together",
     ),
+    "a workload in a folder called like a prefix": (
+        None,
+        {"train/a.csv": GOOD.encode(), "train/params.json": changed(), "train/train/a.csv": GOOD.encode()},
+        "no folder of a workload may be called train, related, metadata, forecast, history, runs. Rename",
+    ),
     "a name without a letter": (None, {"train/2024": GOOD.encode()}, "whose name has a letter"),
     "a row twice": (
         None,
