@@ -43,7 +43,7 @@ class Adjustment:
 
     factor: float = 1.0  # 1: they stay as the service made them
     is_floored: bool = False  # whether widening stops at zero
-    limit: str | None = None  # the member of params.json that kept it from going further
+    limit: str | None = None  # the member of params.json that kept it from going further, or at all
     forecasts: int = 0
     points: int = 0
     held: float | None = None  # share of the values inside of the service's own intervals
@@ -59,7 +59,9 @@ class Adjustment:
         forecasts = f"{self.forecasts} forecast{'' if self.forecasts == 1 else 's'}"
         evidence = f"{self.points:,} values of the last {forecasts}"
         if self.held is None or self.wanted is None or self.holds is None:
-            return f"The intervals are as the service made them: {evidence} are too few to judge them by."
+            few = forecasts if self.limit == "LeastForecasts" else evidence
+            wanted = f", and Recalibration.{self.limit} wants more" if self.limit else ""
+            return f"The intervals are as the service made them: only {few} can be judged{wanted}."
         facts = (
             f"of {evidence} the service's intervals held {self.held:.0%} and should hold {self.wanted:.0%}"
         )
@@ -112,8 +114,10 @@ def judge(evidence: Sequence[Evidence], limits: Recalibration) -> Adjustment:
     more than chance explains.
     """
     count, points = len(evidence), sum(one.points for one in evidence)
-    if count < limits.least_forecasts or points < limits.least_points:
-        return Adjustment(forecasts=count, points=points)
+    if count < limits.least_forecasts:
+        return Adjustment(limit="LeastForecasts", forecasts=count, points=points)
+    if points < limits.least_points:
+        return Adjustment(limit="LeastPoints", forecasts=count, points=points)
     within = np.mean([one.within for one in evidence], axis=0)
     wanted, held = float(np.mean([one.wanted for one in evidence])), float(within[OWN])
     is_off = abs(wanted - held) > max(limits.tolerance, drift.CERTAINTY * _error(evidence, wanted))

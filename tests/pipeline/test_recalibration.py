@@ -145,8 +145,13 @@ def test_the_limits_hold_and_are_told():
     assert (found.factor, found.limit) == (0.5, "LeastFactor")
     few = judge(narrow[:5], NEEDED)
     assert few.factor == 1.0
-    assert "1,750 values of the last 5 forecasts are too few" in few.words()
-    assert judge(narrow, dataclasses.replace(NEEDED, least_points=5000)).factor == 1.0
+    assert "only 5 forecasts can be judged, and Recalibration.LeastForecasts wants more." in few.words()
+    few = judge(narrow, dataclasses.replace(NEEDED, least_points=5000))
+    assert few.factor == 1.0
+    assert (
+        "only 4,200 values of the last 12 forecasts can be judged, and Recalibration.LeastPoints"
+        in few.words()
+    )
     assert judge([], NEEDED).factor == 1.0
 
 
