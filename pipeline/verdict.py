@@ -121,6 +121,7 @@ def read(s3: Any, workload: Workload, run: str) -> Verdict | None:
 
 def figure(value: float) -> str:
     """A number as people read it: four digits, and all those before the point."""
+    value += 0.0  # makes a zero of -0.0
     return f"{value:,.0f}" if 1000 <= abs(value) < math.inf else f"{value:.4g}"
 
 

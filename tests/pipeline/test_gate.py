@@ -113,6 +113,10 @@ def changed(place, **cells):
     return rows
 
 
+def test_a_zero_has_no_minus():
+    assert [verdict.figure(value) for value in (-0.0, 0.0, -0.5, -1234.5)] == ["0", "0", "-0.5", "-1,234"]
+
+
 def test_an_honest_forecast_passes_every_check(params):
     found = judged(params(), lasts=values())
     assert [check.state for check in found.checks] == ["passed"] * 12
