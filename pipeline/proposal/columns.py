@@ -163,7 +163,7 @@ class Columns:
             sample.best(named, ITEM_WORDS) if named else max(others, key=lambda c: sample.frame[c].nunique())
         )
         where = " in the first rows" if sample.is_cut else ""
-        count = sample.frame[item].nunique()
+        count = sample.frame[item][sample.frame[item] != ""].nunique()
         there = f"there {by_number(count, 'is', 'are')} {count}{where}"
         self._reasons.append(f"{sample.label(item)} names the items; {there}.")
         return item, [c for c in rest if c != item]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.frequency import Frequency, Grid
 from pipeline.proposal.columns import Columns
+from pipeline.proposal.words import share
 from pipeline.rhythm import ahead, apart, distance, is_regular, step_name, suiting, typical_s
 from pipeline.sample import unusable
 from pipeline.timestamps import DAY, SECOND
@@ -103,10 +104,10 @@ class Steps:
         moments = self._moments.dropna()
         is_short = self._columns.java_format == SECOND and moments.max() - moments.min() < SHORT_LOG
         steps = ("H", "D", "W", "M") if is_short else ("D", "W", "M")
-        frequency, share = suiting(moments, series, steps)
+        frequency, covered = suiting(moments, series, steps)
         self._reasons.append(
             f"Rows of a series come at irregular times, typically {distance(typical)} apart: the step is "
-            f"{frequency.span(1)}, and {share:.0%} of the steps have a row."
+            f"{frequency.span(1)}, and {share(covered)} of the steps have a row."
         )
         return frequency
 

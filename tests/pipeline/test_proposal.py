@@ -555,6 +555,21 @@ def test_rows_at_irregular_times_get_a_step_that_most_of_have_a_row(source, step
     assert transformations(found) == {}
 
 
+def test_all_of_the_steps_are_said_to_have_a_row_only_if_all_have_one():
+    whole = list(orders(2000, 3))
+    assert any("100% of the steps have a row" in reason for reason in propose(whole).reasons)
+    closed = propose(row for row in whole if not row.startswith("2023-03-01"))
+    assert any("99% of the steps have a row" in reason for reason in closed.reasons)
+
+
+def test_a_closing_line_with_the_total_is_no_item():
+    found = propose(
+        ["day,item,sold", *lines("", DAY, 100, row="{time},{item},{value}", form="%Y-%m-%d"), "Total,,700"]
+    )
+    assert "Column 'item' names the items; there are 2." in found.reasons
+    assert any("'Total' is the first" in line for line in found.unknown)
+
+
 def test_an_instrument_that_is_a_little_late_is_regular():
     chance = random.Random(5)
     times = pd.date_range("2023-01-02", periods=500, freq="15min")
