@@ -11,6 +11,8 @@ ACTUAL, FORECAST, NAIVE, PROMISE = "#8a93a3", "#2f80ed", "#e08a00", "#17a673"
 RANGE = "#7fb2f5"
 HEIGHT = 340
 FEW_STEPS = 2  # a line between so few points, or an area, cannot be seen
+FLAT = 1e-4  # of the level: values that differ by less are one number, and the rest is rounding
+ROOM = 0.1  # of the level, above and below such values
 FIGURES = ",.4~g"
 MOMENT = "%Y-%m-%d %H:%M"
 BEGINS = "beginning of the forecast"
@@ -73,12 +75,13 @@ def fan(rows: pd.DataFrame, unit: str | None = None) -> Chart:
         .mark_line(strokeWidth=2, point=points)
         .encode(
             x=_time("time"),
-            y=_value("value", unit),
+            y=_value("value", unit, rows["value"]),
             color=_colour("series", colours),
             tooltip=[_moment("time"), "series:N", alt.Tooltip("value:Q", format=FIGURES)],
         )
     )
-    layers = [_area(bands, is_short, unit, colours), drawn] if len(bands) else [drawn]
+    area = _area(bands, is_short, _value("low", unit, rows["value"]), colours)
+    layers = [area, drawn] if len(bands) else [drawn]
     return alt.layer(*layers).properties(height=HEIGHT)
 
 
@@ -105,13 +108,13 @@ def ranges(rows: pd.DataFrame, levels: Sequence[str]) -> pd.DataFrame:
     return pd.concat(parts).rename_axis("time").reset_index() if parts else none
 
 
-def _area(bands: pd.DataFrame, is_short: bool, unit: str | None, colours: dict[str, str]) -> alt.Chart:
+def _area(bands: pd.DataFrame, is_short: bool, up: alt.Y, colours: dict[str, str]) -> alt.Chart:
     """The ranges as areas; as thick bars where there are too few times for an area to be seen."""
     base = alt.Chart(bands)
     mark = base.mark_rule(opacity=0.35, strokeWidth=12) if is_short else base.mark_area(opacity=0.35)
     return mark.encode(
         x=_time("time"),
-        y=_value("low", unit),
+        y=up,
         y2="high:Q",
         color=_colour("range", colours),
         tooltip=[
@@ -139,10 +142,11 @@ def look_back(compared: pd.DataFrame, types: Sequence[str], unit: str | None = N
     runs = list(forecasts["run"].unique())
     colours = {run: _RUN_COLOURS[place % len(_RUN_COLOURS)] for place, run in enumerate(runs)}
     colour = _colour("run", {"actual value": ACTUAL, **colours})
+    shown = compared[["actual", *types]].melt()["value"]
     base = alt.Chart(pd.concat([came, forecasts], ignore_index=True))
     drawn = base.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=18)).encode(
         x=_time("moment"),
-        y=_value("value", unit),
+        y=_value("value", unit, shown),
         color=colour,
         tooltip=[_moment("moment", "time"), "run:N", alt.Tooltip("value:Q", format=FIGURES)],
     )
@@ -152,7 +156,7 @@ def look_back(compared: pd.DataFrame, types: Sequence[str], unit: str | None = N
     band = (
         alt.Chart(at[["run", "moment", low, high]].dropna())
         .mark_area(opacity=0.2)
-        .encode(x=_time("moment"), y=_value(low, unit), y2=f"{high}:Q", color=colour)
+        .encode(x=_time("moment"), y=_value(low, unit, shown), y2=f"{high}:Q", color=colour)
     )
     return alt.layer(band, drawn).properties(height=HEIGHT)
 
@@ -245,8 +249,14 @@ def _moment(field: str, title: str | None = None) -> alt.Tooltip:
     return alt.Tooltip(f"{field}:T", title=title or field, format=MOMENT)
 
 
-def _value(field: str, unit: str | None) -> alt.Y:
-    return alt.Y(f"{field}:Q", title=unit, scale=alt.Scale(zero=False))
+def _value(field: str, unit: str | None, shown: pd.Series) -> alt.Y:
+    """An axis for all values that are shown, on which the rounding errors of a constant cannot be seen."""
+    low, high = float(shown.min()), float(shown.max())
+    level = max(abs(low), abs(high))
+    scale = alt.Scale(zero=False)
+    if high - low < FLAT * level:
+        scale = alt.Scale(zero=False, domain=[low - ROOM * level, high + ROOM * level])
+    return alt.Y(f"{field}:Q", title=unit, scale=scale)
 
 
 def _colour(field: str, colours: dict[str, str]) -> alt.Color:

@@ -28,6 +28,8 @@ HISTORY_COLOR = "#33415c"
 FORECAST_COLOR = "#d1495b"
 WIDTH_IN, HEIGHT_IN, DPI = 8.0, 2.1, 90
 LONGEST_NAME = 60
+FLAT = 1e-4  # of the level: values that differ by less are one number, and the rest is rounding
+ROOM = 0.1  # of the level, above and below such values
 
 
 def fan_chart(history: pd.DataFrame, forecast: pd.DataFrame, items: int = 4, title: str = "") -> bytes:
@@ -83,6 +85,11 @@ def _panel(panel: Axes, item: str, history: pd.DataFrame, forecast: pd.DataFrame
     panel.xaxis.get_offset_text().set_fontsize(7)
     panel.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(panel.xaxis.get_major_locator()))
     panel.spines[["top", "right"]].set_visible(False)
+    bottom, top = panel.get_ylim()
+    level = max(abs(bottom), abs(top))
+    if top - bottom < FLAT * level:
+        panel.set_ylim(bottom - ROOM * level, top + ROOM * level)
+    panel.ticklabel_format(axis="y", useOffset=False)
 
 
 def _broken_at_gaps(past: "pd.Series[float]", ahead: pd.Index) -> "pd.Series[float]":

@@ -89,6 +89,21 @@ def test_a_look_back_shades_the_outermost_quantiles_where_there_are_two(
     assert len(marks(charts.look_back(compared, types))) == layers
 
 
+def domains(chart: charts.Chart) -> list[Any]:
+    """Of the vertical axis in every layer."""
+    return [layer["encoding"]["y"]["scale"].get("domain") for layer in chart.to_dict()["layer"]]
+
+
+def test_a_constant_has_an_axis_on_which_rounding_cannot_be_seen() -> None:
+    around = pytest.approx([-1.1, -0.9], rel=0.001)
+    assert domains(charts.fan(rows({"p10": -1.000004, "p50": -1, "p90": -0.999996}))) == [around, around]
+    assert domains(charts.fan(rows({"p10": -1.1, "p50": -1, "p90": -0.9}))) == [None, None]
+    compared = pd.DataFrame(
+        {"run": "r", "time": ["2026-01-01", "2026-01-02"], "actual": -1.0, "p50": -1.000004}
+    )
+    assert domains(charts.look_back(compared, ["p50"])) == [around]
+
+
 def test_a_run_is_called_by_the_beginning_of_its_forecast_and_by_its_name_where_that_is_not_enough() -> None:
     frame = pd.DataFrame(
         {

@@ -98,6 +98,25 @@ def test_the_line_of_history_breaks_where_nothing_came(monkeypatch):
     assert pd.isna(values).tolist() == [False, False, True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("values", "around"),
+    [
+        ([7.000003, 6.999998], (6.3, 7.7)),
+        ([-1e6, -1e6 - 1], (-1.1e6, -9e5)),
+        ([1000.0, 1001.0], (1000, 1001)),
+    ],
+)
+def test_a_constant_has_an_axis_on_which_rounding_cannot_be_seen(monkeypatch, values, around):
+    panels = []
+    monkeypatch.setattr(chart.Figure, "savefig", lambda figure, *_, **__: panels.extend(figure.axes))
+    days = pd.to_datetime(["2024-01-01", "2024-01-02"])
+    ahead = frame(values, item="a", type="p50", timestamp=days + pd.Timedelta(days=2))
+    chart.fan_chart(frame(values, item="a", timestamp=days), ahead)
+    (panel,) = panels
+    assert panel.get_ylim() == pytest.approx(around, rel=0.001)
+    assert not panel.yaxis.get_major_formatter().get_useOffset()
+
+
 def test_dollars_in_names_are_no_formula():
     rows = frame([1.0], item="US$_{x$", timestamp=pd.Timestamp("2024-01-01"))
     assert chart.fan_chart(rows, rows.assign(type="p50"), title="US$_{CA$").startswith(b"\x89PNG")
