@@ -162,6 +162,7 @@ def _inspect(
         name = stored.key[len(workload.folder) :]
         with translated(f"reading {workload.uri(name)}"):
             inspection.file(stored.key, name, stored.size, opened(s3, workload, stored))
+    inspection.tell_of_misfits()
     return inspection
 
 

@@ -11,7 +11,7 @@ from pipeline.datafile import CsvFile, ParquetFile, Source, Unreadable, format_o
 from pipeline.fates import HEADING, FateMap, FileFate, RowNumbers
 from pipeline.form import CSV, PARQUET, FileForm
 from pipeline.params import Attribute
-from pipeline.quality import BAD_ROW, EXAMPLES, Example, Finding, printable
+from pipeline.quality import BAD_ROW, EXAMPLES, LONGEST_NAME, Example, Finding, printable
 from pipeline.rowlog import RowLog
 
 UTC = ("UTC", "Etc/UTC", "UCT", "Etc/UCT", "GMT", "Etc/GMT", "Zulu", "Z", "+00:00")
@@ -31,6 +31,7 @@ class Inspection:
         self.expectation = expectation
         self.spec = expectation.spec
         self._item_called = {name.strip().lower() for name in item_called}
+        self._misfits: list[tuple[Finding, Sequence[str]]] = []  # with the file's header
         self.findings: list[Finding] = []
         self.census = Census()
         self.forms: list[FileForm] = []
@@ -171,18 +172,35 @@ class Inspection:
         count = f"{len(first_row)} column{'' if len(first_row) == 1 else 's'}"
         rule = f"it has {count}; params.json lists {len(wanted)}: {', '.join(wanted)}"
         remedy = "Add or remove columns, or list the file's own in params.json."
-        value = ""
+        is_misfit = is_header
         if len(first_row) == 1 and (other := re.search(r"[;\t|]", first_row[0])):
             mark = {"\t": "a tab"}.get(other.group(), other.group())
             rule = f"its columns are separated by {mark}; the service reads commas"
             remedy = "Save it with commas."
-        elif is_header:
-            lower = {cell.strip().lower() for cell in first_row}
-            absent = [column for column in wanted if column.lower() not in lower]
-            extra = [cell for cell in first_row if cell.strip().lower() not in {c.lower() for c in wanted}]
-            rule += f" (missing: {', '.join(absent)})" if absent else ""
-            value = f"unknown: {', '.join(extra)}" if extra else ""
-        return Finding(name, rule, remedy, examples=[Example(1, value)])
+            is_misfit = False
+        finding = Finding(name, rule, remedy, examples=[Example(1)])
+        if is_misfit:
+            self._misfits.append((finding, first_row))
+        return finding
+
+    def tell_of_misfits(self) -> None:
+        """Names what headers of another width lack and have too many, when all files have been seen.
+
+        They are held against the header of a file that fits or, without one, against the schema, unless they
+        have nothing of it. Names that neither has are in the report alone: they may be values.
+        """
+        fitting = next((form.columns for form in self.forms if form.has_header), None)
+        wanted, against = (fitting, "compared with the other files, ") if fitting else (self.spec.columns, "")
+        for finding, header in self._misfits:
+            missing, extra = _without(wanted, header), _without(header, wanted)
+            places = [str(header.index(name) + 1) for name in extra]
+            told = [f"missing: {_listed(missing)}"] if missing else []
+            noun = "column" if len(extra) == 1 else "columns"
+            told += [f"too many: {noun} {_listed(places)} of the file"] if extra else []
+            if told and len(missing) < len(wanted):
+                finding.rule += f" ({against}{'; '.join(told)})"
+            if extra:
+                finding.examples = [Example(1, f"unknown: {_listed(extra)}")]
 
     def _report_broken(self, file: CsvFile, name: str) -> None:
         if file.broken:
@@ -194,6 +212,16 @@ class Inspection:
         if file.too_broken:
             rule = f"more than {len(file.broken)} rows are broken; the rest was not read"
             self.findings.append(Finding(name, rule, "Check that this is the right file."))
+
+
+def _without(names: Sequence[str], others: Sequence[str]) -> list[str]:
+    lower = {other.strip().lower() for other in others}
+    return [name for name in names if name.strip().lower() not in lower]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - EXAMPLES} more" if len(names) > EXAMPLES else ""
+    return ", ".join(printable(name.strip(), LONGEST_NAME) for name in names[:EXAMPLES]) + more
 
 
 def _type_problem(attribute: Attribute, kind: pa.DataType) -> tuple[str, str] | None:

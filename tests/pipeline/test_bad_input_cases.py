@@ -190,6 +190,24 @@ BAD_DATA: dict[str, tuple[bytes | None, dict[str, bytes], str]] = {
         "taken by position",
     ),
     "a column too many": (None, {"train/a.csv": b"timestamp,target_value,item_id,x\n"}, "it has 4 columns"),
+    "a column too many, by its place": (
+        None,
+        {"train/a.csv": b"timestamp,target_value,item_id,x\n"},
+        "3: timestamp, target_value, item_id (too many: column 4 of the file)",
+    ),
+    "columns unlike those of the other files": (
+        None,
+        {
+            "train/a.csv": b"When,Sold,promo,SKU\n2024-01-05 00:00:00,1,0,a\n",
+            "train/b.csv": b"when,sold,sku\n" + hours(96).encode(),
+        },
+        "item_id (compared with the other files, too many: column 3 of the file)",
+    ),
+    "a file of other columns": (
+        None,
+        {"train/a.csv": b"who,where\nann,paris\n"},
+        "it has 2 columns; params.json lists 3: timestamp, target_value, item_id. Add",
+    ),
     "a column too few": (None, {"train/a.csv": b"timestamp,target_value\n"}, "missing: item_id"),
     "a row too long": (
         None,
