@@ -20,6 +20,7 @@ from pipeline.timestamps import DAY, PATTERNS, SECOND
 SAMPLE_ROWS = 200_000  # enough to see rhythm and keys; the whole file is checked at upload
 ROWS_TO_KNOW_A_COLUMN = 5_000
 HEAD_BYTES = 4096
+ROWS_OF_A_LOOK = 20
 WIDE = 8  # columns of numbers beside each other are series or steps, not features
 NEARLY_ALL = 0.95  # of the cells of a column; the rest may be broken
 MOST = 0.5
@@ -215,9 +216,25 @@ def _csv_rows(lines: Iterable[str]) -> list[list[str]]:
         raise unusable(f"it cannot be read as CSV ({error})", "Save it as CSV in UTF-8.") from error
     if not rows:
         raise unusable("the file is empty", "Give one with rows of past demand.")
-    if len(rows[0]) == 1 and re.search(r"[;\t|]", rows[0][0]):
-        raise unusable("its columns are not separated by commas", "Save it with commas.")
+    if len(rows[0]) == 1 and (other := re.search(r"[;\t|]", rows[0][0])):
+        raise _foreign(rows[1 : 1 + ROWS_OF_A_LOOK], other.group())
     return rows
+
+
+def _foreign(rows: list[list[str]], mark: str) -> BadInput:
+    """The error for a file with other marks between its columns, with all that its first rows show."""
+    cells = [cell.strip() for row in rows for cell in ",".join(row).split(mark)]
+    number = next((cell for cell in cells if re.fullmatch(r"[+-]?[0-9.]*[0-9],[0-9]+", cell)), None)
+    time = next((cell for cell in cells if OTHER_TIMES.fullmatch(cell) and not is_time(cell)), None)
+    rules = [f"its columns are not separated by commas but by {'tabs' if mark.isspace() else mark}"]
+    remedies = ["commas between the columns"]
+    if number:
+        rules.append(f"numbers have a decimal comma ({number})")
+        remedies.append("points for decimals")
+    if time:
+        rules.append(f"times are written as {time}")
+        remedies.append(f"times as {DAY} or {SECOND}")
+    return unusable(", ".join(rules), f"Save it with {', '.join(remedies)}.")
 
 
 def _find_header(rows: list[list[str]], names_columns: Callable[[list[str]], bool]) -> list[str] | None:

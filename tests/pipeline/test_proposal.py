@@ -329,7 +329,16 @@ def test_filling_of_related_data_comes_beside_that_of_the_target():
 UNUSABLE = {
     "an empty file": ([], "the file is empty"),
     "a header alone": (["timestamp,target_value,item_id"], "nothing but a header"),
-    "semicolons": (["a;b;c", "1;2;3"], "not separated by commas"),
+    "semicolons": (
+        ["a;b;c", "1;2;3"],
+        "not separated by commas but by ;. Save it with commas between the columns.$",
+    ),
+    "semicolons, decimal commas and foreign dates": (
+        ["Datum;Artikel;Menge", "31/01/2022;Brot, hell;7", "28/02/2022;Brot, hell;11,5"],
+        r"but by ;, numbers have a decimal comma \(11,5\), times are written as 31/01/2022. "
+        "Save it with commas between the columns, points for decimals, times as yyyy-MM-dd or "
+        "yyyy-MM-dd HH:mm:ss.$",
+    ),
     "no item": (["ds,y", "2024-01-01,1", "2024-01-02,2"], "which item a row belongs to"),
     "nothing but a weekday beside the demand": (
         ["ds,weekday,units", *(f"2024-01-{d:02},{'MTWTFSS'[d % 7]},{d % 9}" for d in range(1, 29))],
