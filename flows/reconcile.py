@@ -26,7 +26,7 @@ from flows.revival import revive
 from pipeline.errors import BadInput, PipelineError, translate
 from pipeline.reconciliation import Facts, Verdict, judge
 from pipeline.survey import Found, survey
-from pipeline.workload import Workload
+from pipeline.workload import OUTPUTS, ROLES, Workload, one_line
 from tasks.log import logger
 from tasks.runs import ENDED, LIVE, KnownRun, runs
 from tasks.take_stock import Stock, look
@@ -44,6 +44,7 @@ class Finding:
     workload: Workload
     verdict: Verdict
     newest: str  # key
+    misplaced: tuple[str, ...] = ()  # keys of configurations that configure nothing
 
     def row(self) -> dict[str, str]:
         """The line of the table."""
@@ -112,7 +113,7 @@ def _reconciled(
         cause = translate(error, f"examining {workload.label}")
         logger().warning("%s", cause)
         verdict = Verdict("not examined", str(cause))
-    return Finding(workload, verdict, found.newest.key)
+    return Finding(workload, verdict, found.newest.key, found.misplaced)
 
 
 def _ended(client: SyncPrefectClient, found: Found) -> list[KnownRun]:
@@ -176,9 +177,15 @@ def summary(bucket: str, findings: list[Finding], silent: int = 0, crashed: int 
         for one in findings
         if one.verdict.found == "not examined"
     ]
+    names = ", ".join((*ROLES, *OUTPUTS))
+    odd = [
+        f"{one_line(key)} is data of {one.workload.label}: no folder of a workload may be called {names}."
+        for one in findings
+        for key in one.misplaced
+    ]
     dead = [f"{_runs(silent)} without a sign of life ended."] if silent else []
     back = [f"{_runs(crashed)} left crashed: started again."] if crashed else []
-    return " ".join([f"{total}{': ' if counts else ''}{counts}.", *started, *lost, *dead, *back])
+    return " ".join([f"{total}{': ' if counts else ''}{counts}.", *started, *lost, *odd, *dead, *back])
 
 
 def _runs(count: int) -> str:

@@ -31,6 +31,13 @@ class Found:
         """What was written last."""
         return max(self.inputs, key=lambda one: (one.written, one.key))
 
+    @property
+    def misplaced(self) -> tuple[str, ...]:
+        """Keys of configurations that are data of this workload, with a folder called like a prefix."""
+        return tuple(
+            one.key for one in self.inputs if one.role != "params" and one.key.endswith(f"/{PARAMS}")
+        )
+
 
 def survey(s3: Any, bucket: str) -> Iterator[Found]:
     """Every workload of the bucket, the one at the root first.

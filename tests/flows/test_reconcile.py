@@ -104,7 +104,10 @@ def test_a_fresh_upload_is_left_to_its_event(site: Site, client: SyncPrefectClie
 
 def test_what_was_forecast_is_left_alone(site: Site, client: SyncPrefectClient) -> None:
     assert site.run().is_completed()
-    assert "1 forecast" in reconciled(site)
+    site.put("related/params.json", "{}")
+    message = reconciled(site)
+    assert "1 forecast" in message
+    assert f"related/params.json is data of {site.name}: no folder of a workload may be called" in message
     assert started(client, site) == []
 
 

@@ -65,6 +65,14 @@ def test_inputs_are_those_of_the_workload_alone(s3: Any) -> None:
     }
 
 
+def test_a_configuration_in_a_folder_called_like_a_prefix_is_found(s3: Any) -> None:
+    s3.put_object(Bucket="demand", Key="related/params.json", Body=b"{}")
+    s3.put_object(Bucket="demand", Key="related/train/a.csv", Body=b"x")
+    root, *others = survey(s3, "demand")
+    assert root.misplaced == ("related/params.json",)
+    assert not any(other.misplaced for other in others)
+
+
 def test_the_newest_input_is_the_one_written_last(s3: Any) -> None:
     s3.put_object(Bucket="demand", Key="train/a.csv", Body=b"again")
     root = next(iter(survey(s3, "demand")))
