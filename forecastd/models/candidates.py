@@ -44,6 +44,7 @@ _MAKERS: dict[str, Callable[[Hyperparameters], Algorithm]] = {
     "NNAR": lambda _: OnUsualDays(Nnar()),
     "Linear": lambda _: OnUsualDays(Linear()),
     "NPTS": Npts,
+    "NPTSLevel": lambda _: Npts({"use_seasonal_model": "False"}),
     "NPTSYears": lambda _: OnUsualDays(NptsYears()),
     "Decomposition": lambda _: OnUsualDays(Decomposition(Plain)),
     "DecompositionLog": lambda _: OnUsualDays(Decomposition(Log)),
@@ -68,6 +69,7 @@ _NEURAL_MAKERS: dict[str, Callable[[Hyperparameters], Algorithm]] = {
 AUTO_PREDICTOR_CANDIDATES = (
     "SeasonalNaive",
     "NPTS",
+    "NPTSLevel",
     "NPTSYears",
     "Decomposition",
     "DecompositionLog",
@@ -97,6 +99,7 @@ def for_auto_predictor(panel: Panel) -> tuple[str, ...]:
     few, unit = panel.size <= FEW_SERIES, panel.frequency.unit
     is_worth = {
         "NPTS": unit not in ("D", "W"),
+        "NPTSLevel": unit in ("W", "M"),
         "NPTSYears": unit in ("D", "W"),
         "Analogs": panel.frequency.is_within_day,
         "NNAR": few and panel.frequency.is_within_day,
@@ -116,6 +119,7 @@ def own_names(name: str) -> set[str]:
 _COSTS = {
     "SeasonalNaive": (0.01, 0.05),
     "NPTS": (0.05, 0.3),
+    "NPTSLevel": (0.05, 0.3),
     "NPTSYears": (0.1, 0.5),
     "Decomposition": (0.1, 1.0),
     "DecompositionLog": (0.1, 1.0),

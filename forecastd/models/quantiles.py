@@ -29,7 +29,10 @@ def _one(forecast: np.ndarray, quantile: float, grid: np.ndarray) -> np.ndarray:
     z, knots = ndtri(quantile), ndtri(grid)
     right = int(np.clip(np.searchsorted(knots, z), 1, len(knots) - 1))
     share = (z - knots[right - 1]) / (knots[right] - knots[right - 1])
-    return forecast[..., right - 1] * (1 - share) + forecast[..., right] * share
+    read = forecast[..., right - 1] * (1 - share) + forecast[..., right] * share
+    if share < 0:  # below the grid: what does not reach below zero there is not extended below it
+        return np.where(forecast[..., 0] >= 0, np.maximum(read, 0), read)
+    return read
 
 
 def mean(forecast: np.ndarray) -> np.ndarray:
