@@ -51,7 +51,8 @@ def by_age(history: History, longest: int, transform: type[Plain], forecast: For
     cut = history.length - seen.length
     values, first = history.carried[0][:, cut:], np.maximum(history.carried[1] - cut, 0)
     is_moved = history.carried[1] != history.first
-    scale = transform(np.where(is_moved[:, None], values, seen.values) if is_moved.any() else seen.values)
+    known = np.where(np.arange(seen.length) < first[:, None], np.nan, values)
+    scale = transform(np.where(is_moved[:, None], known, seen.values) if is_moved.any() else seen.values)
     series = scale.forward(values)
     result = np.empty((seen.size, seen.horizon, len(GRID)))
     for rows, start in classes(seen, first):

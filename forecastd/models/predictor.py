@@ -177,7 +177,7 @@ def forecast_table(
     columns: dict[str, Any] = {name: np.repeat(keys[name].to_numpy(), horizon) for name in keys.columns}
     columns["timestamp"] = np.tile(times.to_numpy(), size)
     asked = sorted(asked)
-    values = quantiles.ordered(quantiles.at(grid, asked)) if asked else np.zeros((size, horizon, 0))
+    values = quantiles.told(grid, asked)
     for number, quantile in enumerate(asked):
         columns[column_name(quantile)] = values[:, :, number].ravel()
     if want_mean:

@@ -22,6 +22,16 @@ def at(forecast: np.ndarray, quantiles: Sequence[float], grid: np.ndarray = GRID
     return np.stack([_one(forecast, float(q), grid) for q in quantiles], axis=-1)
 
 
+def told(forecast: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
+    """The asked quantiles [N, H, Q] as people get them: in ascending order, none of them below zero where
+    the forecast [N, H, K] does not reach below zero on the grid.
+    """
+    if not quantiles:
+        return forecast[..., :0]
+    read = at(forecast, quantiles)
+    return ordered(np.where(forecast[..., :1] >= 0, np.maximum(read, 0.0), read))
+
+
 def _one(forecast: np.ndarray, quantile: float, grid: np.ndarray) -> np.ndarray:
     exact = np.flatnonzero(np.isclose(grid, quantile, atol=1e-9))
     if exact.size:
@@ -29,10 +39,7 @@ def _one(forecast: np.ndarray, quantile: float, grid: np.ndarray) -> np.ndarray:
     z, knots = ndtri(quantile), ndtri(grid)
     right = int(np.clip(np.searchsorted(knots, z), 1, len(knots) - 1))
     share = (z - knots[right - 1]) / (knots[right] - knots[right - 1])
-    read = forecast[..., right - 1] * (1 - share) + forecast[..., right] * share
-    if share < 0:  # below the grid: what does not reach below zero there is not extended below it
-        return np.where(forecast[..., 0] >= 0, np.maximum(read, 0), read)
-    return read
+    return forecast[..., right - 1] * (1 - share) + forecast[..., right] * share
 
 
 def mean(forecast: np.ndarray) -> np.ndarray:

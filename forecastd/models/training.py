@@ -403,9 +403,7 @@ def _evaluate(
     windows = []
     for window in backtest.evaluated:
         grid = _grid_forecast(backtest, request, window, mixture_at(window))
-        asked = (
-            quantiles.ordered(quantiles.at(grid, request.quantiles)) if request.quantiles else grid[..., :0]
-        )
+        asked = quantiles.told(grid, request.quantiles)
         actual = backtest.actual(window)
         metrics = window_metrics(actual, asked, quantiles.mean(grid), request.quantiles)
         times = backtest.panel.times

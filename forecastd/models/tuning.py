@@ -107,7 +107,7 @@ def judge(panel: Panel, trial: Trial, number: int) -> float:
     [distances] = forecast_stretch(panel, Stretch(candidate, (window,), slice(0, panel.size)))
     history = History.of(panel, candidate.horizon, window.start)
     grid = completed(history, distances + levels(history.values)[:, None, None])[0]
-    asked = quantiles.ordered(quantiles.at(grid, trial.quantiles)) if trial.quantiles else grid[..., :0]
+    asked = quantiles.told(grid, trial.quantiles)
     actual = panel.values[:, window.start : window.end]
     metrics = window_metrics(actual, asked, quantiles.mean(grid), trial.quantiles)
     return chosen_metric(metrics, trial.metric)

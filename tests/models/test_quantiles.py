@@ -14,6 +14,13 @@ def test_quantiles_of_a_normal_forecast_are_exact_between_and_beyond_the_grid(le
     assert quantiles.at(NORMAL, [level])[0, 0, 0] == pytest.approx(norm.ppf(level, 10, 2))
 
 
+def test_what_does_not_reach_below_zero_is_not_extended_below_it() -> None:
+    sparse = np.array([[[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [-1.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]])
+    lowest = quantiles.told(sparse, [0.001])[0, :, 0]
+    assert lowest[0] == 0
+    assert lowest[1] < -1
+
+
 def test_the_mean_of_a_symmetric_forecast_is_its_median() -> None:
     assert quantiles.mean(NORMAL)[0, 0] == pytest.approx(10)
 
