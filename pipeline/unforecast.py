@@ -1,9 +1,8 @@
 """The items of the data that have no forecast, all of them, with the reason: `runs/<run>/unforecast.csv`."""
 
-import csv
-import io
 from typing import Any
 
+from pipeline import csvtext
 from pipeline.errors import translated
 from pipeline.forecastfile import Layout, blocks
 from pipeline.params import Params
@@ -40,13 +39,11 @@ def write(
     )
     if not lost:
         return 0
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\r\n")  # what quotes keys with either line break in them
-    rows.writerow([params.target.item_key, *params.dimensions, "reason"])
-    rows.writerows([*separated(item), _reason(seen)] for item, seen in lost)
+    header = [params.target.item_key, *params.dimensions, "reason"]
+    text = csvtext.written([header, *([*separated(item), _reason(seen)] for item, seen in lost)])
     with translated(f"writing {workload.uri(path(run))}"):
         place = {"Bucket": workload.bucket, "Key": workload.key(path(run))}
-        s3.put_object(**place, Body=text.getvalue().encode(), ContentType="text/csv")
+        s3.put_object(**place, Body=text.encode(), ContentType="text/csv")
     return len(lost)
 
 
