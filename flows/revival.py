@@ -68,10 +68,30 @@ def end_silent_runs(
         wait(TIME_TO_ANSWER_S)
         silent = [run for run in silent if is_silent(client, run, now - SILENT_AFTER)]
     for run in silent:
-        made = Cancelled if run.state == "CANCELLING" else Crashed
-        end: State[None] = made(message=f"No sign of life for {SILENT_AFTER.seconds // 60} minutes.")
-        client.set_flow_run_state(UUID(run.id), end)
+        _end(client, run, f"No sign of life for {SILENT_AFTER.seconds // 60} minutes.")
     return len(silent)
+
+
+def end_runs_of_before(client: SyncPrefectClient, began: dt.datetime) -> int:
+    """End what was at work on this machine before its processes began, which nobody can be any more.
+
+    The server may have gone down before it had seen to the last changes of their states: then no automation
+    waits for them. One such reconciliation would take the place of all later ones, for good.
+
+    Returns:
+        How many there were.
+    """
+    known = [run for run in runs(client, AT_WORK, flows=FLOWS) if run.is_ours]
+    before = [run for run in known if run.since is not None and run.since < began]
+    for run in before:
+        _end(client, run, "Its process went down with the stack.")
+    return len(before)
+
+
+def _end(client: SyncPrefectClient, run: KnownRun, message: str) -> None:
+    made = Cancelled if run.state == "CANCELLING" else Crashed
+    end: State[None] = made(message=message)
+    client.set_flow_run_state(UUID(run.id), end)
 
 
 def restart_crashed_runs(client: SyncPrefectClient, now: dt.datetime) -> int:

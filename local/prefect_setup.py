@@ -1,8 +1,10 @@
 """`python -m local.prefect_setup`: what the workflow expects to find on the Prefect server.
 
-The work pool, the installation's block, and the deployments of prefect.yaml with their automations.
+The work pool, the installation's block, and the deployments of prefect.yaml with their automations. And what
+it should not find: runs that say they are at work, though all processes of the stack were down.
 """
 
+import datetime as dt
 import hashlib
 import os
 import subprocess
@@ -17,6 +19,8 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.workers.process import ProcessWorker
 
 from blocks.__main__ import main as save_blocks
+from flows.revival import end_runs_of_before
+from local.processes import BEGAN
 from local.settings import POOL, ROOT, Settings
 
 DEPLOYMENT = "forecast/upload"
@@ -99,6 +103,9 @@ def main() -> None:
         create_pool(client)
         save_blocks()
         print("installed the deployments" if deploy(settings, client) else "the deployments are up to date")
+        if BEGAN in os.environ:
+            dead = end_runs_of_before(client, dt.datetime.fromisoformat(os.environ[BEGAN]))
+            print(f"{dead} run(s) had been at work when the stack went down")
 
 
 if __name__ == "__main__":

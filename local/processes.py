@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARK = "FORECAST_STACK"
+BEGAN = "FORECAST_STACK_BEGAN"  # when, in ISO 8601, UTC
 POLL_S = 0.05
 
 

@@ -3,6 +3,7 @@
 It writes what it knows to status.json after every change; `python -m local up|status|down` read that.
 """
 
+import datetime as dt
 import json
 import logging
 import os
@@ -16,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from local.parts import Part, parts_of
-from local.processes import MARK, Process, end, marked
+from local.processes import BEGAN, MARK, Process, end, marked
 from local.settings import ROOT, Settings
 from local.watch import AwakeClock, Child, Watch
 
@@ -43,7 +44,8 @@ class Supervisor:
         self.state = "starting"
         self.failure = ""
         self.stopping = threading.Event()
-        self.environment = {**settings.environment(os.environ), MARK: str(settings.folder)}
+        own = {MARK: str(settings.folder), BEGAN: dt.datetime.now(dt.UTC).isoformat()}
+        self.environment = {**settings.environment(os.environ), **own}
         clock = clock or AwakeClock()
         self.watches = [
             Watch(part, spawn or self._spawn, self._end, self._say, clock)

@@ -43,6 +43,7 @@ class KnownRun:
     due: dt.datetime | None = None
     began: dt.datetime | None = None
     ended: dt.datetime | None = None
+    since: dt.datetime | None = None  # when it came into this state
     is_deployed: bool = False  # a worker starts it, as its deployment says
 
     def is_under_way(self, now: dt.datetime) -> bool:
@@ -90,6 +91,7 @@ class KnownRun:
             due=_moment(told.get("next_scheduled_start_time") or told.get("expected_start_time")),
             began=_moment(told.get("start_time")),
             ended=_moment(told.get("end_time")),
+            since=_moment((told.get("state") or {}).get("timestamp")),
             is_deployed=told.get("deployment_id") is not None,
         )
 

@@ -325,6 +325,18 @@ def test_a_crashed_run_of_another_flow_goes_on(client: SyncPrefectClient, other:
     assert state.name == "AwaitingRetry"
 
 
+def test_what_was_at_work_before_the_stack_began_is_dead(client: SyncPrefectClient) -> None:
+    deployment = client.create_deployment(client.create_flow(reconcile), name="before", tags=[TAG])
+    submitted = State(type=StateType.PENDING, name="Submitting")
+    lost = client.create_flow_run_from_deployment(deployment, state=submitted).id
+    to_come = client.create_flow_run_from_deployment(deployment).id
+    revival.end_runs_of_before(client, now(seconds=-60))
+    assert client.read_flow_run(lost).state_type == StateType.PENDING, "it came into this state later"
+    revival.end_runs_of_before(client, now(seconds=1))
+    assert client.read_flow_run(lost).state_type == StateType.CRASHED
+    assert client.read_flow_run(to_come).state_type == StateType.SCHEDULED
+
+
 def test_the_runs_of_other_peoples_flows_are_left_alone(client: SyncPrefectClient) -> None:
     @flow(name=notice.name)
     def somebody_elses() -> None: ...
