@@ -26,7 +26,7 @@ from flows.revival import revive
 from pipeline.errors import BadInput, PipelineError, translate
 from pipeline.reconciliation import Facts, Verdict, judge
 from pipeline.survey import Found, survey
-from pipeline.workload import OUTPUTS, ROLES, Workload, one_line
+from pipeline.workload import NAMES_TAKEN, Workload, one_line
 from tasks.log import logger
 from tasks.runs import ENDED, LIVE, KnownRun, runs
 from tasks.take_stock import Stock, look
@@ -177,9 +177,8 @@ def summary(bucket: str, findings: list[Finding], silent: int = 0, crashed: int 
         for one in findings
         if one.verdict.found == "not examined"
     ]
-    names = ", ".join((*ROLES, *OUTPUTS))
     odd = [
-        f"{one_line(key)} is data of {one.workload.label}: no folder of a workload may be called {names}."
+        f"{one_line(key)} is data of {one.workload.label}: {NAMES_TAKEN}."
         for one in findings
         for key in one.misplaced
     ]

@@ -61,8 +61,7 @@ def end_silent_runs(
     Returns:
         How many there were.
     """
-    at_work = (run for run in runs(client, AT_WORK, flows=FLOWS) if run.is_ours)
-    old = [run for run in at_work if run.due and now - run.due > SILENT_AFTER]
+    old = [run for run in _at_work(client) if run.due and now - run.due > SILENT_AFTER]
     silent = [run for run in old if is_silent(client, run, now - SILENT_AFTER)]
     if silent:
         wait(TIME_TO_ANSWER_S)
@@ -81,11 +80,15 @@ def end_runs_of_before(client: SyncPrefectClient, began: dt.datetime) -> int:
     Returns:
         How many there were.
     """
-    known = [run for run in runs(client, AT_WORK, flows=FLOWS) if run.is_ours]
-    before = [run for run in known if run.since is not None and run.since < began]
+    before = [run for run in _at_work(client) if run.since is not None and run.since < began]
     for run in before:
         _end(client, run, "Its process went down with the stack.")
     return len(before)
+
+
+def _at_work(client: SyncPrefectClient) -> list[KnownRun]:
+    """The runs of our deployments that say they are at work."""
+    return [run for run in runs(client, AT_WORK, flows=FLOWS) if run.is_ours]
 
 
 def _end(client: SyncPrefectClient, run: KnownRun, message: str) -> None:

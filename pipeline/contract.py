@@ -38,7 +38,7 @@ from pipeline.inspection import Inspection
 from pipeline.params import DatasetSpec, Params
 from pipeline.quality import BAD_ROW, CHANGED, ERROR, EXAMPLES, SET_ASIDE, WARNING, Example, Finding, Report
 from pipeline.rules.draft import Draft, fillings
-from pipeline.workload import OUTPUTS, PARAMS, ROLES, Workload
+from pipeline.workload import NAMES_TAKEN, PARAMS, Workload
 
 FEWEST_OBSERVATIONS = 5  # the service leaves out series with fewer
 LONGEST_KEY = 1024 - len("runs/0123456789ab/rejected/.csv")  # in bytes: 1024 is S3's limit
@@ -185,10 +185,7 @@ def _set_problems(
     for stored in objects:
         name = stored.key.rsplit("/", 1)[-1]
         if name == PARAMS:
-            rule = (
-                f"it lies below {where}, so it is data of {workload.uri()}; no folder of a workload may be "
-                f"called {', '.join((*ROLES, *OUTPUTS))}"
-            )
+            rule = f"it lies below {where}, so it is data of {workload.uri()}; {NAMES_TAKEN}"
             yield Finding(stored.key[len(workload.folder) :], rule, "Rename the folder, or remove the file.")
         if not any(c.isalpha() for c in name):
             rule = "the service reads files whose name has a letter"

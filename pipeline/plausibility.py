@@ -95,7 +95,7 @@ def _strangers(evidence: Evidence) -> Check:
 
 
 def _coverage(evidence: Evidence, name: str, member: str, limit: float) -> Check:
-    if "TimeSeriesSelector" in evidence.params.document["Forecast"]:
+    if evidence.params.selector_path is not None:
         return _nothing(name, member, "the items were chosen by TimeSeriesSelector.")
     history = evidence.everything
     due = {str(item) for item in history.items[history.observed >= FEWEST_ROWS]}

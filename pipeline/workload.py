@@ -7,6 +7,7 @@ from dataclasses import dataclass
 PARAMS = "params.json"
 ROLES = ("train", "related", "metadata")
 OUTPUTS = ("forecast", "history", "runs")
+NAMES_TAKEN = f"no folder of a workload may be called {', '.join((*ROLES, *OUTPUTS))}"
 
 
 @dataclass(frozen=True, order=True)

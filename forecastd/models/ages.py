@@ -22,8 +22,8 @@ ALIKE = 1.25  # so many times as old as the youngest of its class may a series b
 Forecast = Callable[[np.ndarray, Frequency, int], np.ndarray]
 
 
-def classes(history: History, first: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-    """The series of each class, bool [N], and the step at which the oldest of them begins.
+def classes(history: History, first: np.ndarray) -> Iterator[tuple[np.ndarray | slice, int]]:
+    """The series of each class, bool [N] or a slice of all, and the step at which the oldest of them begins.
 
     Those that are nearly as old as the history see all of it, and so do those with too few values to tell.
 
@@ -33,8 +33,9 @@ def classes(history: History, first: np.ndarray) -> Iterator[tuple[np.ndarray, i
     """
     age = np.where(has_enough(history.values), np.maximum(history.length - first, 1), history.length)
     grade = np.floor(np.log(history.length / age) / np.log(ALIKE)).astype(int)
-    for one in np.unique(grade):
-        rows = grade == one
+    grades = np.unique(grade)
+    for one in grades:
+        rows = grade == one if len(grades) > 1 else slice(None)
         yield rows, 0 if one == 0 else int(first[rows].min())
 
 
@@ -50,9 +51,11 @@ def by_age(history: History, longest: int, transform: type[Plain], forecast: For
     seen = history.last_steps(longest)
     cut = history.length - seen.length
     values, first = history.carried[0][:, cut:], np.maximum(history.carried[1] - cut, 0)
-    is_moved = history.carried[1] != history.first
-    known = np.where(np.arange(seen.length) < first[:, None], np.nan, values)
-    scale = transform(np.where(is_moved[:, None], known, seen.values) if is_moved.any() else seen.values)
+    known = seen.values
+    if history.is_moved.any():
+        since = np.where(np.arange(seen.length) < first[:, None], np.nan, values)
+        known = np.where(history.is_moved[:, None], since, known)
+    scale = transform(known)
     series = scale.forward(values)
     result = np.empty((seen.size, seen.horizon, len(GRID)))
     for rows, start in classes(seen, first):

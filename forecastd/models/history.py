@@ -80,12 +80,25 @@ class History:
         seasons; and the step at which each begins then, int [N]. What asks how a series has moved lately, and
         how wrong it was with it, would find nothing but repetitions in their gap.
         """
-        first, last = self._life
-        gap = np.where(last >= 0, self.length - 1 - last, 0)
-        by = gap // self._seasons * self._seasons
-        if not by.any():
-            return self.filled, first
-        return moved(self.filled, by, self._seasons), first + by
+        if not self.is_moved.any():
+            return self.filled, self.first
+        by = self._whole_seasons_of_gap
+        return moved(self.filled, by, self._seasons), self.first + by
+
+    @property
+    def is_moved(self) -> np.ndarray:
+        """Which series are not where they were in ``carried``, bool [N]."""
+        return self._whole_seasons_of_gap > 0
+
+    @property
+    def gap(self) -> np.ndarray:
+        """The steps after each series' last value, int [N]; none where it has no value."""
+        last = self._life[1]
+        return np.where(last >= 0, self.length - 1 - last, 0)
+
+    @cached_property
+    def _whole_seasons_of_gap(self) -> np.ndarray:
+        return self.gap // self._seasons * self._seasons
 
     @cached_property
     def _life(self) -> tuple[np.ndarray, np.ndarray]:
@@ -102,17 +115,12 @@ class History:
         return found
 
     @property
-    def last(self) -> np.ndarray:
-        """The step of each series' last value, int [N]; -1 where there is none."""
-        return self._life[1]
-
-    @property
     def first(self) -> np.ndarray:
         """The step of each series' first value, int [N]."""
         return self._life[0]
 
-    def only(self, rows: np.ndarray) -> History:
-        """The same view of some series: a bool mask [N]."""
+    def only(self, rows: np.ndarray | slice) -> History:
+        """The same view of some series: a bool mask [N], or a slice, which copies nothing."""
         return replace(
             self,
             values=self.values[rows],

@@ -23,8 +23,9 @@ class SeasonalNaive(Algorithm):
         step = np.arange(history.horizon)
         source = history.length - season + step % season
         centre = history.filled[:, source]
-        carried, first = history.carried
-        values = np.where((first != history.first)[:, None], carried, history.values)
+        values = history.values
+        if history.is_moved.any():
+            values = np.where(history.is_moved[:, None], history.carried[0], values)
         recent = values[:, -8 * season :] if season > 1 else values[:, -200:]
         spread = 1.25 * scales(recent, season)[:, None] * np.sqrt(step // season + 1)[None, :]
         return normal(centre, spread)

@@ -63,16 +63,12 @@ class Regression(Algorithm):
         series = scale.forward(seen.values)
         explained = _fitted(seen, series)  # [N, T + H]
         residual = interpolated(series - explained[:, : seen.length])
-        followed = follow(_up_to_the_last_value(residual, seen), seen.horizon)
+        if seen.gap.any():  # the last known residual is the newest, also where a series ended earlier
+            residual = moved(residual, seen.gap, np.ones_like(seen.gap))
+        followed = follow(residual, seen.horizon)
         centre = explained[:, seen.length :] + followed.centre
         forecast = centre[..., None] + error_quantiles(followed.errors)
         return scale.backward(forecast.reshape(seen.size, -1)).reshape(-1, seen.horizon, len(GRID))
-
-
-def _up_to_the_last_value(residual: np.ndarray, seen: History) -> np.ndarray:
-    """The residual [N, T] of which the last known one is the newest, also where a series ended earlier."""
-    gap = np.where(seen.last >= 0, seen.length - 1 - seen.last, 0)
-    return moved(residual, gap, np.ones_like(gap)) if gap.any() else residual
 
 
 def design(history: History) -> tuple[np.ndarray, np.ndarray]:

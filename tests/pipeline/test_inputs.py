@@ -93,17 +93,16 @@ def test_a_header_is_seen_by_its_cells(put, checked, hourly_csv, header, expecte
         ).split(",")
 
 
+def with_metadata(document, column):
+    """The configuration with item metadata of two columns."""
+    attributes = [{"AttributeName": n, "AttributeType": "string"} for n in ("item_id", column)]
+    spec = {"DatasetName": "m", "Domain": "CUSTOM", "DatasetType": METADATA}
+    document["Datasets"].append({**spec, "Schema": {"Attributes": attributes}})
+    return params.load(json.dumps(document).encode())
+
+
 def test_metadata_have_a_header_only_if_it_has_their_names(put, checked, document, hourly_csv):
-    attributes = [{"AttributeName": n, "AttributeType": "string"} for n in ("item_id", "category")]
-    document["Datasets"].append(
-        {
-            "DatasetName": "m",
-            "Domain": "CUSTOM",
-            "DatasetType": METADATA,
-            "Schema": {"Attributes": attributes},
-        }
-    )
-    configured = params.load(json.dumps(document).encode())
+    configured = with_metadata(document, "category")
     put("train/a.csv", hourly_csv(12).encode())
     put("metadata/m.csv", b"a,food\nb,toys\nnew,toys\n")
     form = checked(configured)
@@ -117,16 +116,7 @@ def test_metadata_have_a_header_only_if_it_has_their_names(put, checked, documen
 def test_metadata_have_a_header_if_it_calls_the_item_as_the_target_does(
     s3, workload, put, document, hourly_csv, snapshot
 ):
-    attributes = [{"AttributeName": n, "AttributeType": "string"} for n in ("item_id", "kind")]
-    document["Datasets"].append(
-        {
-            "DatasetName": "m",
-            "Domain": "CUSTOM",
-            "DatasetType": METADATA,
-            "Schema": {"Attributes": attributes},
-        }
-    )
-    configured = params.load(json.dumps(document).encode())
+    configured = with_metadata(document, "kind")
     put("train/a.csv", b"when,sold,sku\n" + hourly_csv(12).encode())
     put("metadata/m.csv", b"SKU,category\na,food\nb,toys\n")
     stock = inputs.take_stock(s3, workload, configured)
